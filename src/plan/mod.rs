@@ -1,0 +1,3 @@
+//! Intent, schema and caller → what will run.
+
+pub mod shape;

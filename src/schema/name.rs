@@ -1,0 +1,102 @@
+//! Names, and the one rule that turns one casing into another.
+//!
+//! The API speaks camelCase, Python and SQL speak snake_case. Everything that needs the other form
+//! asks here, so that there is one rule and not one per wire.
+
+use std::sync::Arc;
+
+/// A name shared by the schema and whatever refers to it; cloning costs a counter.
+pub type Name = Arc<str>;
+
+/// `createdAt` → `created_at`, `phone1` → `phone_1`? No: digits stay attached (`phone1`).
+///
+/// Each capital starts a word; a run of capitals is one word (`httpURL` → `http_url`).
+pub fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    let chars: Vec<char> = name.chars().collect();
+    for (i, c) in chars.iter().enumerate() {
+        if c.is_ascii_uppercase() {
+            let after_lower = i > 0 && (chars[i - 1].is_ascii_lowercase() || chars[i - 1].is_ascii_digit());
+            let ends_run = i > 0
+                && chars[i - 1].is_ascii_uppercase()
+                && chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
+            if after_lower || ends_run {
+                out.push('_');
+            }
+            out.push(c.to_ascii_lowercase());
+        } else {
+            out.push(*c);
+        }
+    }
+    out
+}
+
+/// `created_at` → `createdAt`, `phone_1` → `phone1`; a leading underscore stays.
+pub fn camel_case(name: &str) -> String {
+    let body = name.trim_start_matches('_');
+    let mut out = String::with_capacity(name.len());
+    out.push_str(&name[..name.len() - body.len()]);
+    let mut upper = false;
+    for c in body.chars() {
+        match c {
+            '_' => upper = true,
+            c if upper => {
+                out.push(c.to_ascii_uppercase());
+                upper = false;
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `createdAt` and `created_at` → `CreatedAt`.
+pub fn pascal_case(name: &str) -> String {
+    let camel = camel_case(name.trim_start_matches('_'));
+    let mut chars = camel.chars();
+    match chars.next() {
+        Some(first) => first.to_ascii_uppercase().to_string() + chars.as_str(),
+        None => camel,
+    }
+}
+
+/// The plural that routes, RPCs and generated queries use unless a type gives its own.
+pub fn plural(name: &str) -> String {
+    let ends = |suffix: &str| name.ends_with(suffix);
+    if ends("ss") || ends("sh") || ends("ch") || ends("x") || ends("z") {
+        return format!("{name}es");
+    }
+    if ends("s") {
+        return name.to_owned();
+    }
+    match name.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) && !stem.is_empty() => format!("{stem}ies"),
+        _ => format!("{name}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casing() {
+        for (camel, snake) in [
+            ("createdAt", "created_at"),
+            ("id", "id"),
+            ("httpURL", "http_url"),
+            ("HTTPLog", "http_log"),
+            ("phone1", "phone1"),
+            ("userId", "user_id"),
+        ] {
+            assert_eq!(snake_case(camel), snake);
+        }
+        for (snake, camel) in [("created_at", "createdAt"), ("phone_1", "phone1"), ("_x_y", "_xY"), ("id", "id")] {
+            assert_eq!(camel_case(snake), camel);
+        }
+        assert_eq!(pascal_case("user-service".replace('-', "_").as_str()), "UserService");
+        for (one, many) in [("user", "users"), ("box", "boxes"), ("category", "categories"), ("day", "days"), ("news", "news")] {
+            assert_eq!(plural(one), many);
+        }
+    }
+}
