@@ -12,7 +12,7 @@ SELECT n,
            || ' ' ||
        (ARRAY['Almeida','Berg','Çelik','Dubois','Eriksen','Fischer','García','Haddad','Ivanova','Jansen',
               'Kowalski','López','Müller','Novák','O''Brien','Petrov','Okafor','Rossi','Sato','Traoré',
-              'van der Meer','Wójcik','D''Angelo','Yılmaz','Zhang'])[1 + (n / 23) % 25],
+              'van der Meer','Wójcik','D''Angelo','Yılmaz','Zhang'])[1 + n * 7 % 25],
        'user' || n || '@example.com',
        CASE WHEN n % 7 <> 0 THEN 18 + (n * 31) % 63 END,
        (n::bigint * 7919 % 99991) * 0.37,
@@ -28,7 +28,7 @@ SELECT n,
                         '珈琲とデータベースが好きです。'])[1 + n % 6]
        END,
        (ARRAY['sql','travel','cooking','music','books','chess','games','garden','photo','café'])
-           [1 + n % 7 : (1 + n % 7) + n % 4 - 1],
+           [1 + n % 8 : n % 8 + n % 4],
        timestamptz '2023-01-01 08:00:00+00' + n * interval '31 minutes 7 seconds'
 FROM generate_series(1, 20000) AS n;
 
@@ -39,7 +39,7 @@ SELECT n,
        CASE WHEN n <= 20000 THEN 1 + (n - 1) % 2000 ELSE 2001 + (n - 20001) % 18000 END,
        md5('post:' || n)::uuid,
        (ARRAY['Notes on','In praise of','A year with','Against','How we measured','The trouble with',
-              'Ten questions about','What nobody told me about','"Just enough"','Falling in love with'])[1 + n % 10]
+              'Ten questions about','What nobody told me about','"Just enough"','Falling in love with'])[1 + (n + n / 2000) % 10]
            || ' ' ||
        (ARRAY['indexes','slow bread','second-hand bicycles','time zones','naïve algorithms','rainy Sundays',
               'small tools','other people''s code','jasmine tea 🍵','long train rides','空の写真'])[1 + (n / 10) % 11],
@@ -47,7 +47,7 @@ SELECT n,
               'Last winter I kept a diary of everything that broke.',
               'There are three things to know, and the third surprised me.',
               'My neighbour said "you will never finish this", and she was almost right.',
-              'Für Eilige: die Kurzfassung steht am Ende.'])[1 + n % 5]
+              'Für Eilige: die Kurzfassung steht am Ende.'])[1 + (n + n / 2000) % 5]
            || E'\n\n' ||
        (ARRAY['We tried the obvious way first, measured it, and threw it away. What remained was shorter than '
                   'the note that explained it, and it has run without a complaint ever since.',
@@ -55,7 +55,7 @@ SELECT n,
                   'way home, and one is borrowed by a friend who never brings it back.',
               E'A list of what helped:\n- patience\n- a pencil\n- somebody who asks "why?"\n\nThe rest is detail.',
               'Numbers first: half of the time went into waiting, a third into looking things up, and the '
-                  'remainder into the work that everybody talks about. 📈'])[1 + (n / 5) % 4],
+                  'remainder into the work that everybody talks about. 📈'])[1 + (n / 5 + n / 2000) % 4],
        s.status,
        n::bigint * 48271 % 100003 * CASE WHEN n % 1000 = 0 THEN 100000 ELSE 1 END,
        CASE WHEN s.status <> 'draft' THEN t.created_at + (n % 72) * interval '1 hour' END,
@@ -72,12 +72,12 @@ SELECT n,
        post,
        1 + (post * 7 + round * 4001) % 20000,
        md5('comment:' || n)::uuid,
-       (ARRAY['Thank you, this is exactly what I was looking for',
-              'I tried it at home and it took twice as long',
-              'Lovely read, although I would argue with the end',
-              'Could you say more about "the second part" one day',
-              'My grandmother did it the same way, you know',
-              'Não concordo, mas está muito bem escrito',
+       (ARRAY['Thank you, this is exactly what I was looking for all week',
+              'I tried it at home and it took twice as long as you say',
+              'Lovely read, although I would argue with the last part',
+              'Could you say more about "the second part" one day, please',
+              'My grandmother did it the same way, only without the tools',
+              'Não concordo com tudo, mas está muito bem escrito',
               'First I laughed, then I checked, and it''s true'])[1 + n % 7]
            || (ARRAY['.', '!', ' 🙂', ', as always.', E'.\n-- sent from a train', '… 👏👏', '?', '.', '. すごい!'])[1 + n / 7 % 9],
        1 + (n * 13 + round) % 5,
@@ -152,5 +152,3 @@ ALTER TABLE tb_post ALTER COLUMN pk_post RESTART WITH 60001;
 ALTER TABLE tb_comment ALTER COLUMN pk_comment RESTART WITH 220001;
 ALTER TABLE tb_product ALTER COLUMN pk_product RESTART WITH 2001;
 ALTER TABLE tb_order ALTER COLUMN pk_order RESTART WITH 20001;
-
-ANALYZE tb_user, tb_post, tb_comment, tb_product, tv_product, tb_order, tb_order_item;
