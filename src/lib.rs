@@ -1,6 +1,8 @@
 //! fraiseql: one compiled schema over one PostgreSQL, served on every wire by one engine.
 
-pub mod problem;
+pub mod auth;
 pub mod error;
-pub mod schema;
+pub mod intent;
 pub mod plan;
+pub mod problem;
+pub mod schema;
