@@ -124,7 +124,7 @@ class SubscriptionOptions(OperationOptions, total=False):
     operation: str
 
 
-class AnyOperationOptions(QueryOptions, MutationOptions, SubscriptionOptions, total=False):  # type: ignore[misc]
+class AnyOperationOptions(QueryOptions, MutationOptions, SubscriptionOptions, total=False):
     """What `config(...)` takes; which of it applies depends on the decorator above."""
 
 

@@ -10,7 +10,7 @@ import builtins
 import enum
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ForwardRef, Literal, NewType, Union, get_args, get_origin
 
 from fraiseql.declarations import Declaration, Registry, Site
@@ -29,7 +29,7 @@ class Reference:
     item: Reference | None = None
     declaration: Declaration | None = None
     new_type: NewType | None = None
-    options: FieldOptions = FieldOptions()
+    options: FieldOptions = field(default_factory=FieldOptions)
 
     @property
     def innermost(self) -> Reference:

@@ -109,9 +109,7 @@ PYTHON_TYPES: Final[dict[Any, str]] = {
 }
 """Plain Python types, and the scalar that each is exported as."""
 
-SCALARS: Final[tuple[str, ...]] = tuple(
-    name for name, value in globals().items() if isinstance(value, NewType)
-)
+SCALARS: Final[tuple[str, ...]] = tuple(name for name, value in globals().items() if isinstance(value, NewType))
 """The names of this module's scalars."""
 
 BUILT_IN_SCALARS: Final[frozenset[str]] = frozenset({"Boolean", "Float", "ID", "Int", "String"})
