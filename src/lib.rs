@@ -3,6 +3,8 @@
 pub mod auth;
 pub mod error;
 pub mod intent;
+pub mod exec;
 pub mod plan;
+pub mod sql;
 pub mod problem;
 pub mod schema;
