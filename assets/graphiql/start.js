@@ -8,14 +8,16 @@
     return;
   }
 
-  const hint = `# Ask what this service knows: write a query here and run it with Ctrl-Enter
-# (Cmd-Enter on a Mac). Ctrl-Space completes names, Shift-Ctrl-P formats.
-#
-# The book at the top left opens the documentation of every field. A token goes
-# into "Headers" below: {"Authorization": "Bearer …"}
-#
-# This first query lists the root fields with their arguments.
+  // Lines that fit beside the run button of a laptop's window.
+  const hint = `# Write a query and run it:
+#   Ctrl-Enter    run (Mac: Cmd-Enter)
+#   Ctrl-Space    complete a name
+#   Shift-Ctrl-P  tidy up
+# The book, top left, documents every field.
+# A token goes into "Headers" below:
+#   {"Authorization": "Bearer ..."}
 
+# What can be asked here:
 query WhatCanIAsk {
   __schema {
     queryType {
