@@ -8,23 +8,9 @@ use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use crate::schema::bind::{Found, Wanted};
 use crate::schema::catalog::{Catalog, Family, Function, Parameter, PgType, Relation};
 use crate::schema::model::RelationName;
-
-/// The relations and functions that a schema names.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    pub relations: Vec<RelationName>,
-    pub functions: Vec<RelationName>,
-}
-
-/// What was found of it, and what else there is, for "did you mean".
-#[derive(Debug)]
-pub struct Found {
-    pub catalog: Catalog,
-    pub other_relations: Vec<String>,
-    pub other_functions: Vec<String>,
-}
 
 const COLUMNS: &str = "\
     SELECT wanted.position, n.nspname::text, c.relname::text, a.attname::text, a.atttypid \
@@ -62,7 +48,8 @@ const FUNCTION_NAMES: &str = "\
     WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1 LIMIT 10000";
 
 pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, tokio_postgres::Error> {
-    let relations: Vec<String> = wanted.relations.iter().map(quoted).collect();
+    let asked_relations: Vec<RelationName> = wanted.relations.iter().chain(&wanted.twins).cloned().collect();
+    let relations: Vec<String> = asked_relations.iter().map(quoted).collect();
     let schemas: Vec<&str> = wanted.functions.iter().map(|name| name.schema().unwrap_or_default()).collect();
     let names: Vec<&str> = wanted.functions.iter().map(RelationName::local).collect();
     let relation_parameters: &[&(dyn ToSql + Sync)] = &[&relations];
@@ -75,7 +62,7 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
     let types = Types::read(&types);
     let mut catalog = Catalog::default();
     for row in &columns {
-        let relation = catalog.relations.entry(asked(&wanted.relations, row)).or_insert_with(|| Relation {
+        let relation = catalog.relations.entry(asked(&asked_relations, row)).or_insert_with(|| Relation {
             schema: row.get(1),
             name: row.get(2),
             columns: Default::default(),
@@ -86,7 +73,8 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
         let overloads = catalog.functions.entry(asked(&wanted.functions, row)).or_default();
         overloads.push(function(row, &types));
     }
-    let is_complete = catalog.relations.len() == wanted.relations.len() && catalog.functions.len() == wanted.functions.len();
+    let is_complete = wanted.relations.iter().all(|name| catalog.relations.contains_key(name))
+        && catalog.functions.len() == wanted.functions.len();
     let (other_relations, other_functions) = if is_complete {
         (Vec::new(), Vec::new())
     } else {

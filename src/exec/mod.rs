@@ -4,7 +4,7 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
-pub mod inspect;
+mod inspect;
 mod pool;
 mod rows;
 mod session;
@@ -25,6 +25,7 @@ pub use tls::SslMode;
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
+use crate::schema::bind::{Found, Wanted};
 use crate::sql::{Param, Statement};
 use pool::{Pooled, Running};
 
@@ -119,10 +120,11 @@ impl ViewExecutor {
         deadline: Instant,
     ) -> Result<Outcome> {
         let pooled = self.pools.get().await?;
-        let rows = match tokio::time::timeout_at(deadline.into(), self.start(pooled, statement, parameters, caller)).await {
-            Ok(rows) => rows?,
-            Err(_) => return Err(timeout(self.options.statement_timeout)),
-        };
+        let rows =
+            match tokio::time::timeout_at(deadline.into(), self.start(pooled, statement, parameters, caller)).await {
+                Ok(rows) => rows?,
+                Err(_) => return Err(timeout(self.options.statement_timeout)),
+            };
         Ok(Outcome { statement: statement.clone(), rows: rows.until(deadline, self.options.statement_timeout) })
     }
 
@@ -158,7 +160,7 @@ impl ViewExecutor {
         answer.map(drop).map_err(sqlstate::error)
     }
 
-    pub async fn inspect(&self, wanted: &inspect::Wanted) -> Result<inspect::Found> {
+    pub async fn inspect(&self, wanted: &Wanted) -> Result<Found> {
         let running = Running::on(self.pools.get().await?);
         let found = inspect::read(running.client(), wanted).await;
         running.done();

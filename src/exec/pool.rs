@@ -25,8 +25,7 @@ const PREPARED_MAX: usize = 256;
 
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
-const SESSION_SETTINGS: &str =
-    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
+const SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
      SET bytea_output = 'hex'; SET xmloption = 'content'; SET jit = off";
 
 thread_local! {
@@ -69,8 +68,10 @@ pub(super) struct Running(Option<Pooled>);
 
 impl Pools {
     pub fn new(options: &Options) -> Result<Pools, String> {
-        let mut config: tokio_postgres::Config =
-            options.url.parse().map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
+        let mut config: tokio_postgres::Config = options
+            .url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
         config.connect_timeout(options.connect_timeout).ssl_mode(options.ssl_mode.into());
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
@@ -104,7 +105,8 @@ impl Pools {
     }
 
     async fn take(&self, pool: &Pool<Connector>, wait: Duration) -> Result<Pooled, PoolError<tokio_postgres::Error>> {
-        let timeouts = Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: Some(self.connect_timeout) };
+        let timeouts =
+            Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: Some(self.connect_timeout) };
         pool.timeout_get(&timeouts).await
     }
 
@@ -113,7 +115,9 @@ impl Pools {
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
                 format!("no database connection was free within {} ms", self.connect_timeout.as_millis())
             }
-            PoolError::Backend(error) if error.as_db_error().is_some() => "the database refused a connection".to_owned(),
+            PoolError::Backend(error) if error.as_db_error().is_some() => {
+                "the database refused a connection".to_owned()
+            }
             PoolError::Timeout(_)
             | PoolError::Backend(_)
             | PoolError::Closed

@@ -71,7 +71,10 @@ pub struct QualifiedName {
 /// One column of a select list, in the order of the shape's columns.
 #[derive(Debug, Clone)]
 pub enum Output {
-    Value { expr: Expr, cast: Cast },
+    Value {
+        expr: Expr,
+        cast: Cast,
+    },
     /// A joined object.
     Record(Box<Block>),
     /// A joined list.
@@ -98,7 +101,10 @@ pub struct Expr {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    Column { name: String, json_text: bool },
+    Column {
+        name: String,
+        json_text: bool,
+    },
     /// The element that [`Predicate::SomeElement`] looks at.
     Element,
 }
@@ -126,12 +132,22 @@ pub enum Predicate {
     All(Vec<Predicate>),
     Any(Vec<Predicate>),
     Not(Box<Predicate>),
-    Compare { left: Expr, operator: Operator, slot: Slot },
-    IsNull { expr: Expr, negated: bool },
+    Compare {
+        left: Expr,
+        operator: Operator,
+        slot: Slot,
+    },
+    IsNull {
+        expr: Expr,
+        negated: bool,
+    },
     /// Some row of another relation.
     Exists(Box<Block>),
     /// Some element of a jsonb array.
-    SomeElement { array: Expr, predicate: Box<Predicate> },
+    SomeElement {
+        array: Expr,
+        predicate: Box<Predicate>,
+    },
 }
 
 /// Plans an intent for a caller.

@@ -48,9 +48,7 @@ impl<'a> Resolver<'a> {
                 let left = self.column(scope, column)?;
                 Predicate::Compare { left, operator: Operator::Eq, slot: *slot }
             }
-            Filter::ColumnIsNull { column } => {
-                Predicate::IsNull { expr: self.column(scope, column)?, negated: false }
-            }
+            Filter::ColumnIsNull { column } => Predicate::IsNull { expr: self.column(scope, column)?, negated: false },
             Filter::Nested { field, filter } => self.nested(scope, field, filter)?,
         })
     }
@@ -98,8 +96,7 @@ impl<'a> Resolver<'a> {
         }
         let document = self.document(scope, field)?;
         if field.ty.is_list() {
-            let element =
-                Expr { base: Base::Element, path: Vec::new(), ty: ExprType::of_scalar(Scalar::Json) };
+            let element = Expr { base: Base::Element, path: Vec::new(), ty: ExprType::of_scalar(Scalar::Json) };
             let predicate = self.filter(&inner(Place::Document(element))?, filter)?;
             return Ok(Predicate::SomeElement { array: document, predicate: Box::new(predicate) });
         }
@@ -135,13 +132,11 @@ impl<'a> Resolver<'a> {
     fn stored(&self, scope: &Scope<'_>, column: &str, declared: ExprType) -> Result<Expr> {
         match &scope.place {
             Place::Document(base) => Ok(base.below(column, declared)),
-            Place::Relation { relation, data_column } => {
-                match self.schema.source(relation, column, data_column) {
-                    Source::Native(ty) => Ok(Expr::column(column, ty)),
-                    Source::Data => Ok(self.data(relation, data_column).below(column, declared)),
-                    Source::Missing => Err(missing(relation, column)),
-                }
-            }
+            Place::Relation { relation, data_column } => match self.schema.source(relation, column, data_column) {
+                Source::Native(ty) => Ok(Expr::column(column, ty)),
+                Source::Data => Ok(self.data(relation, data_column).below(column, declared)),
+                Source::Missing => Err(missing(relation, column)),
+            },
         }
     }
 
@@ -161,10 +156,7 @@ impl<'a> Resolver<'a> {
     pub fn qualified(&self, relation: &RelationName) -> QualifiedName {
         match self.schema.relation(relation) {
             Some(found) => QualifiedName { schema: Some(found.schema.clone()), name: found.name.clone() },
-            None => QualifiedName {
-                schema: relation.schema().map(str::to_owned),
-                name: relation.local().to_owned(),
-            },
+            None => QualifiedName { schema: relation.schema().map(str::to_owned), name: relation.local().to_owned() },
         }
     }
 
@@ -206,7 +198,8 @@ impl<'a> Resolver<'a> {
         let mut alternatives = Vec::new();
         for (i, (term, value)) in order.iter().zip(&cursor.0).enumerate() {
             let Some(step) = after(term, *value) else { continue };
-            let mut all: Vec<Predicate> = order[..i].iter().zip(&cursor.0).map(|(term, slot)| same(term, *slot)).collect();
+            let mut all: Vec<Predicate> =
+                order[..i].iter().zip(&cursor.0).map(|(term, slot)| same(term, *slot)).collect();
             all.push(step);
             alternatives.push(Predicate::All(all));
         }

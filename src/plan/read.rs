@@ -10,7 +10,9 @@ use crate::intent::filter::{Filter, Operator};
 use crate::intent::selection::{ConnectionPart, EdgePart, PageInfoPart, Selected, Selection, TYPENAME};
 use crate::intent::{Arguments, Read};
 use crate::schema::catalog::{Family, PgType};
-use crate::schema::model::{Endpoint, Field as SchemaField, Join, RelationName, Returns, Scalar, TypeDef, TypeOf, TypeRef};
+use crate::schema::model::{
+    Endpoint, Field as SchemaField, Join, RelationName, Returns, Scalar, TypeDef, TypeOf, TypeRef,
+};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema, Source, source_in};
 
@@ -72,7 +74,8 @@ impl<'a> Planner<'a> {
             }
             (Kind::Object(object), Selection::Leaf) if endpoint.returns == Returns::Count => {
                 let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                let block = self.block(&scope, &Arguments { order: Vec::new(), ..arguments.clone() }, true, &claims(&scope)?)?;
+                let block =
+                    self.block(&scope, &Arguments { order: Vec::new(), ..arguments.clone() }, true, &claims(&scope)?)?;
                 Ok((Root::Count(Block { limit: None, ..block }), Shape::Count))
             }
             (Kind::Interface(_) | Kind::Union(_), Selection::Abstract(_)) => {
@@ -159,7 +162,9 @@ impl<'a> Planner<'a> {
         };
         let mut needed: BTreeSet<&str> = inner.iter().map(String::as_str).collect();
         let mut field = |name: &str| match object.fields.get(name) {
-            Some(SchemaField { join: Some(join), .. }) => needed.extend(join.on.iter().map(|(outer, _)| outer.as_str())),
+            Some(SchemaField { join: Some(join), .. }) => {
+                needed.extend(join.on.iter().map(|(outer, _)| outer.as_str()))
+            }
             Some(field) => needed.extend([&*field.column]),
             None => {}
         };
@@ -424,7 +429,12 @@ impl<'a> Planner<'a> {
             return Err(Error::new(Stage::Plan, Code::Internal, "the list cannot be paged").because(cause));
         }
         let counted = parts.iter().any(|part| part.part == ConnectionPart::TotalCount);
-        let count = counted.then(|| Block { order: Vec::new(), limit: None, predicate: block.predicate.clone(), ..empty(&block) });
+        let count = counted.then(|| Block {
+            order: Vec::new(),
+            limit: None,
+            predicate: block.predicate.clone(),
+            ..empty(&block)
+        });
         if page.backward {
             block.order.iter_mut().for_each(OrderTerm::reverse);
         }
@@ -508,7 +518,8 @@ fn empty(block: &Block) -> Block {
 /// Two reads of `data` would compute the view's expression twice, and rows that OFFSET skips would
 /// be joined for nothing.
 fn is_fenced(outputs: &[Output], block: &Block) -> bool {
-    let from_data = outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if !expr.path.is_empty()));
+    let from_data =
+        outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if !expr.path.is_empty()));
     let joins = outputs.iter().any(|output| matches!(output, Output::Record(_) | Output::Records(_)));
     from_data.count() >= 2 || (block.offset.is_some() && joins)
 }
@@ -526,7 +537,9 @@ fn filter_fields<'f>(filter: &'f Filter, field: &mut impl FnMut(&str), columns: 
     match filter {
         Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| filter_fields(part, field, columns)),
         Filter::Not(part) => filter_fields(part, field, columns),
-        Filter::Compare { field: name, .. } | Filter::IsNull { field: name, .. } | Filter::Nested { field: name, .. } => {
+        Filter::Compare { field: name, .. }
+        | Filter::IsNull { field: name, .. }
+        | Filter::Nested { field: name, .. } => {
             field(name);
         }
         Filter::EqualColumn { column, .. } | Filter::ColumnIsNull { column } => {
@@ -559,7 +572,8 @@ impl SelectList {
             ([_, ..], _) => (Cast::To(expr.ty.sql.clone()), expr.ty.family),
         };
         let position = self.value(expr.clone(), cast, Wire::Value(family.on_the_wire()));
-        let scalar = if matches!(family, Family::Int8 | Family::Int4 | Family::Int2) { Scalar::BigInt } else { Scalar::String };
+        let scalar =
+            if matches!(family, Family::Int8 | Family::Int4 | Family::Int2) { Scalar::BigInt } else { Scalar::String };
         (position, Leaf { family, kind: LeafKind::Scalar(scalar) })
     }
 }
