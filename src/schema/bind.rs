@@ -5,7 +5,7 @@
 use super::catalog::{Catalog, Family, PgType};
 use super::model::{Endpoint, Field, Model, RelationName, Returns, Scalar, TypeDef};
 use super::{Kind, Schema, Source};
-use crate::problem::{Problem, did_you_mean};
+use crate::problem::Problem;
 
 /// What the database was asked for and answered.
 #[derive(Debug, Default)]
@@ -263,9 +263,4 @@ fn is_read(model: &Model, object: &TypeDef) -> bool {
     model.queries.values().any(|query| query.item == object.name && query.source.is_none())
         || model.types.values().any(joined)
         || !object.keys.is_empty()
-}
-
-/// The nearest name, for commands that look things up by name.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    did_you_mean(name, known).unwrap_or_default()
 }

@@ -1,0 +1,103 @@
+//! Errors and refusals as GraphQL writes them.
+
+use serde_json::{Value as Json, json};
+
+use crate::error::{Code, Error};
+
+/// One entry of `errors`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphqlError {
+    pub message: String,
+    /// Lines and columns, from 1.
+    pub locations: Vec<(usize, usize)>,
+    /// Response keys and list positions.
+    pub path: Vec<Json>,
+    pub code: &'static str,
+    /// Entries of `extensions` besides the code.
+    pub extensions: serde_json::Map<String, Json>,
+}
+
+/// A request that was refused before anything ran.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub errors: Vec<GraphqlError>,
+    /// The HTTP status where it is not the one that GraphQL over HTTP gives a refused document.
+    pub status: Option<u16>,
+    pub allow: Option<&'static str>,
+    pub retry_after_secs: Option<u64>,
+}
+
+// === impl GraphqlError ===
+
+impl GraphqlError {
+    pub fn new(message: impl Into<String>) -> GraphqlError {
+        GraphqlError {
+            message: message.into(),
+            locations: Vec::new(),
+            path: Vec::new(),
+            code: "GRAPHQL_VALIDATION_FAILED",
+            extensions: serde_json::Map::new(),
+        }
+    }
+
+    /// The engine's error at a place of the response.
+    pub fn of(error: &Error, path: Vec<Json>, location: Option<(usize, usize)>, request_id: &str) -> GraphqlError {
+        let mut extensions = serde_json::Map::new();
+        if let Some(argument) = &error.argument {
+            extensions.insert("argument".to_owned(), json!(argument));
+        }
+        if let Some(seconds) = error.retry_after_secs {
+            extensions.insert("retryAfter".to_owned(), json!(seconds));
+        }
+        if matches!(error.code, Code::Internal | Code::DataMismatch) {
+            extensions.insert("requestId".to_owned(), json!(request_id));
+        }
+        let code = code_name(error.code);
+        GraphqlError { message: error.message.clone(), locations: location.into_iter().collect(), path, code, extensions }
+    }
+
+    pub fn to_json(&self) -> Json {
+        let mut entry = serde_json::Map::new();
+        entry.insert("message".to_owned(), json!(self.message));
+        if !self.locations.is_empty() {
+            let locations = self.locations.iter().map(|(line, column)| json!({"line": line, "column": column}));
+            entry.insert("locations".to_owned(), locations.collect());
+        }
+        if !self.path.is_empty() {
+            entry.insert("path".to_owned(), json!(self.path));
+        }
+        let mut extensions = serde_json::Map::from_iter([("code".to_owned(), json!(self.code))]);
+        extensions.extend(self.extensions.clone());
+        entry.insert("extensions".to_owned(), Json::Object(extensions));
+        Json::Object(entry)
+    }
+}
+
+/// GraphQL's name of a code: a bad argument is called what Apollo's clients look for.
+fn code_name(code: Code) -> &'static str {
+    if code == Code::InvalidArgument { "BAD_USER_INPUT" } else { code.name() }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub fn of(code: &'static str, errors: Vec<GraphqlError>) -> Failure {
+        let errors = errors.into_iter().map(|error| GraphqlError { code, ..error }).collect();
+        Failure { errors, status: None, allow: None, retry_after_secs: None }
+    }
+
+    /// A refusal with the status of its code, whatever media type answers.
+    pub fn http(code: Code, message: impl Into<String>) -> Failure {
+        Failure { status: Some(code.http_status()), ..Failure::of(code_name(code), vec![GraphqlError::new(message)]) }
+    }
+
+    /// A request that is not one: 400 by GraphQL over HTTP.
+    pub fn malformed(message: impl Into<String>) -> Failure {
+        Failure { status: Some(400), ..Failure::of("BAD_REQUEST", vec![GraphqlError::new(message)]) }
+    }
+
+    pub fn body(&self) -> Vec<u8> {
+        let errors: Vec<Json> = self.errors.iter().map(GraphqlError::to_json).collect();
+        json!({ "errors": errors }).to_string().into_bytes()
+    }
+}
