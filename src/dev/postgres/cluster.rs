@@ -63,8 +63,11 @@ fn cache_directory(version: &str) -> Option<PathBuf> {
     let cache = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")));
     let cache = cache.unwrap_or_else(env::temp_dir).join("fraiseql");
     DirBuilder::new().recursive(true).mode(0o700).create(&cache).ok()?;
-    let letters = version.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "-");
-    is_ours_alone(&cache).then(|| cache.join(format!("initdb-{letters}")))
+    let version = version.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let words =
+        version.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.').filter(|word| !word.is_empty());
+    let name = format!("initdb-{}", words.collect::<Vec<_>>().join("-"));
+    is_ours_alone(&cache).then(|| cache.join(name))
 }
 
 /// Copies under a name of its own and renames, so that a cache is whole or absent.
