@@ -4,6 +4,8 @@
 -- told in advance (md5('user:1')::uuid is the first user). Some texts hold quotes, line breaks, other
 -- scripts and emoji on purpose, and some users, posts and notes are empty where the schema allows it.
 
+SET timezone TO 'UTC'; -- the stored documents hold times as text
+
 INSERT INTO tb_user (pk_user, id, name, email, age, score, active, role, bio, tags, created_at)
 SELECT n,
        md5('user:' || n)::uuid,

@@ -1,0 +1,76 @@
+//! What a caller asked, whichever wire it came on.
+//!
+//! An intent is a shared *form* (what is asked, without values), the structure of its arguments,
+//! and its values. The form and the structure choose the statement; values never do. There is no
+//! guarantee yet that the intent makes sense: that is the planner's work.
+
+pub mod filter;
+pub mod selection;
+pub mod value;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::schema::name::Name;
+use filter::{Filter, OrderBy};
+use selection::Selection;
+use value::Values;
+
+/// What a caller asked.
+#[derive(Debug, Clone)]
+pub enum Intent {
+    Read(Read),
+}
+
+/// One root field of a query, one REST read, one read RPC.
+#[derive(Debug, Clone)]
+pub struct Read {
+    pub form: Arc<Form>,
+    /// One per argument site of the form: the root first, then joined lists in document order.
+    pub arguments: Vec<Arguments>,
+    pub values: Values,
+}
+
+/// The part of a read that does not change from request to request.
+#[derive(Debug)]
+pub struct Form {
+    /// Distinguishes forms in the engine's statement cache; never reused in a process.
+    pub id: u64,
+    /// The query of the schema that is asked.
+    pub query: Name,
+    pub selection: Selection,
+}
+
+/// The structure of the arguments at one site. Two requests with equal forms and equal structures
+/// run the same statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Arguments {
+    pub filter: Option<Filter>,
+    pub order: Vec<OrderBy>,
+    pub page: Page,
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Page {
+    pub limit: Option<u64>,
+    pub offset: Option<value::Slot>,
+    /// Connections only: the rows after (or, backward, before) this position.
+    pub after: Option<Cursor>,
+    pub before: Option<Cursor>,
+    /// `last`: the page is counted from the end.
+    pub backward: bool,
+}
+
+/// The values of the order columns at a position; `None` where that value is null.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor(pub Vec<Option<value::Slot>>);
+
+// === impl Form ===
+
+impl Form {
+    pub fn new(query: Name, selection: Selection) -> Form {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), query, selection }
+    }
+}

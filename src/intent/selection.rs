@@ -1,0 +1,57 @@
+//! Which fields are asked for, under which names.
+
+use crate::schema::name::Name;
+
+/// The selection below a field. Conditions, fragments and merging are already resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// A scalar or an enum.
+    Leaf,
+    Object(Vec<Selected>),
+    /// An interface or a union: the fields for each object type behind it.
+    Abstract(Vec<(Name, Vec<Selected>)>),
+    Connection(Vec<ConnectionSelected>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The response key: alias or name.
+    pub key: Name,
+    /// The field's name in the schema, or `__typename`.
+    pub field: Name,
+    /// The argument site of a joined list.
+    pub site: Option<usize>,
+    pub selection: Selection,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionSelected {
+    pub key: Name,
+    pub part: ConnectionPart,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionPart {
+    TypeName,
+    TotalCount,
+    PageInfo(Vec<(Name, PageInfoPart)>),
+    Edges(Vec<(Name, EdgePart)>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageInfoPart {
+    TypeName,
+    HasNextPage,
+    HasPreviousPage,
+    StartCursor,
+    EndCursor,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EdgePart {
+    TypeName,
+    Cursor,
+    Node(Vec<Selected>),
+}
+
+pub const TYPENAME: &str = "__typename";

@@ -1,0 +1,187 @@
+//! Values of a request, and the one place where JSON becomes them.
+
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::schema::model::Scalar;
+use crate::schema::name::Name;
+
+/// The position of a value in [`Values`].
+pub type Slot = u32;
+
+/// A value that will be bound to a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Uuid(Uuid),
+    List(Vec<Value>),
+}
+
+/// The values of a request in the order in which they were met, each with the name of the argument
+/// or field it belongs to, so that an error can say which one was wrong.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values(Vec<(Value, Name)>);
+
+// === impl Values ===
+
+impl Values {
+    pub fn push(&mut self, value: Value, argument: Name) -> Slot {
+        self.0.push((value, argument));
+        (self.0.len() - 1) as Slot
+    }
+
+    pub fn get(&self, slot: Slot) -> Option<(&Value, &Name)> {
+        self.0.get(slot as usize).map(|(value, name)| (value, name))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Turns JSON into a value of a scalar, by the input coercion rules of the GraphQL specification
+/// (section 3.5) and, for the other scalars, by what their texts mean. Null is the caller's concern.
+pub fn coerce(scalar: Scalar, json: &Json) -> Result<Value, String> {
+    let expected = |what: &str| Err(format!("{} is not {what}", shown(json)));
+    match (scalar, json) {
+        (Scalar::Id, Json::String(text)) => Ok(Value::Text(text.clone())),
+        (Scalar::Id, Json::Number(number)) if number.is_i64() || number.is_u64() => Ok(Value::Text(number.to_string())),
+        (Scalar::Id, _) => expected("an ID (a string or an integer)"),
+        (Scalar::Uuid, Json::String(text)) => match Uuid::parse_str(text) {
+            Ok(uuid) => Ok(Value::Uuid(uuid)),
+            Err(_) => expected("a UUID"),
+        },
+        (Scalar::Uuid, _) => expected("a UUID"),
+        (Scalar::String | Scalar::Text, Json::String(text)) => Ok(Value::Text(text.clone())),
+        (Scalar::String | Scalar::Text, _) => expected("a string"),
+        (Scalar::Int, Json::Number(number)) => match integer(number).filter(|n| i32::try_from(*n).is_ok()) {
+            Some(n) => Ok(Value::Int(n)),
+            None => expected("an Int (a whole number within 32 bits)"),
+        },
+        (Scalar::Int, _) => expected("an Int (a whole number within 32 bits)"),
+        (Scalar::BigInt, Json::Number(number)) => match integer(number) {
+            Some(n) => Ok(Value::Int(n)),
+            None => expected("a BigInt (a whole number within 64 bits)"),
+        },
+        (Scalar::BigInt, Json::String(text)) => match text.parse() {
+            Ok(n) => Ok(Value::Int(n)),
+            Err(_) => expected("a BigInt (a whole number within 64 bits)"),
+        },
+        (Scalar::BigInt, _) => expected("a BigInt (a whole number within 64 bits)"),
+        (Scalar::Float, Json::Number(number)) => match number.as_f64() {
+            Some(n) if n.is_finite() => Ok(Value::Float(n)),
+            Some(_) | None => expected("a Float"),
+        },
+        (Scalar::Float, _) => expected("a Float"),
+        (Scalar::Decimal, Json::Number(number)) => Ok(Value::Text(number.to_string())),
+        (Scalar::Decimal, Json::String(text)) if is_decimal(text) => Ok(Value::Text(text.clone())),
+        (Scalar::Decimal, _) => expected("a Decimal (a number, or a string that holds one)"),
+        (Scalar::Boolean, Json::Bool(flag)) => Ok(Value::Bool(*flag)),
+        (Scalar::Boolean, _) => expected("a Boolean"),
+        (Scalar::DateTime, Json::String(text)) if is_date_time(text) => Ok(Value::Text(text.clone())),
+        (Scalar::DateTime, _) => expected("a DateTime (ISO 8601, as in \"2024-05-01T12:00:00Z\")"),
+        (Scalar::Date, Json::String(text)) if is_date(text) => Ok(Value::Text(text.clone())),
+        (Scalar::Date, _) => expected("a Date (as in \"2024-05-01\")"),
+        (Scalar::Time, Json::String(text)) if is_time(text) => Ok(Value::Text(text.clone())),
+        (Scalar::Time, _) => expected("a Time (as in \"12:30:00\")"),
+        (Scalar::Json, json) => Ok(Value::Text(json.to_string())),
+    }
+}
+
+/// A JSON value as an error shows it: short, and never a whole document.
+pub fn shown(json: &Json) -> String {
+    let text = json.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn integer(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let float = number.as_f64()?;
+        (float.fract() == 0.0 && float.abs() < 9.0e15).then_some(float as i64)
+    })
+}
+
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    digits(whole)
+        && digits(fraction)
+        && whole.len() + fraction.len() > 0
+        && digits(exponent)
+        && (1..=4).contains(&exponent.len())
+        && text.len() <= 2000
+}
+
+fn is_infinity(text: &str) -> bool {
+    text == "infinity" || text == "-infinity"
+}
+
+/// An instant, or a civil date with or without a time: what PostgreSQL takes for a timestamp, less
+/// the words (`now`, `tomorrow`) that would make an answer depend on when it is asked.
+fn is_date_time(text: &str) -> bool {
+    let text = text.strip_suffix(" BC").unwrap_or(text);
+    is_infinity(text)
+        || text.parse::<jiff::Timestamp>().is_ok()
+        || text.parse::<jiff::civil::DateTime>().is_ok()
+        || is_date(text)
+}
+
+fn is_date(text: &str) -> bool {
+    let text = text.strip_suffix(" BC").unwrap_or(text);
+    is_infinity(text) || (text.len() <= 13 && text.parse::<jiff::civil::Date>().is_ok())
+}
+
+fn is_time(text: &str) -> bool {
+    let zone = text.find(['+', 'Z']).or_else(|| text.rfind('-'));
+    let (time, _) = zone.map_or((text, ""), |at| text.split_at(at));
+    time == "24:00:00" || time.parse::<jiff::civil::Time>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(scalar: Scalar, json: Json, expected: Result<Value, &str>) {
+        let found = coerce(scalar, &json);
+        assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text));
+    }
+
+    #[test]
+    fn coercion() {
+        check(Scalar::Id, json!(5), Ok(Value::Text("5".into())));
+        check(Scalar::Id, json!(5.5), Err("5.5 is not an ID (a string or an integer)"));
+        check(Scalar::Int, json!(1.0), Ok(Value::Int(1)));
+        check(Scalar::Int, json!(3_000_000_000i64), Err("3000000000 is not an Int (a whole number within 32 bits)"));
+        check(Scalar::BigInt, json!("9223372036854775807"), Ok(Value::Int(i64::MAX)));
+        check(Scalar::String, json!(1), Err("1 is not a string"));
+        check(Scalar::Decimal, json!("-1.50e3"), Ok(Value::Text("-1.50e3".into())));
+        check(
+            Scalar::Decimal,
+            json!("1'; drop"),
+            Err("\"1'; drop\" is not a Decimal (a number, or a string that holds one)"),
+        );
+        check(Scalar::Boolean, json!(true), Ok(Value::Bool(true)));
+        for ok in ["2024-05-01T12:00:00Z", "2024-05-01T12:00:00+02:00", "2024-05-01", "2024-05-01 12:00:00", "infinity"]
+        {
+            check(Scalar::DateTime, json!(ok), Ok(Value::Text(ok.into())));
+        }
+        for bad in ["now", "tomorrow", "2024-13-01", ""] {
+            assert!(coerce(Scalar::DateTime, &json!(bad)).is_err(), "{bad}");
+        }
+        check(Scalar::Time, json!("12:30:00+02"), Ok(Value::Text("12:30:00+02".into())));
+    }
+}
