@@ -17,9 +17,15 @@ fn main() {
 fn embed_python_package() {
     let python = manifest_directory().join("python");
     let package = python.join("fraiseql");
-    println!("cargo::rerun-if-changed={}", package.display());
+    let files = files_below(&package, &["py", "typed"]);
+    if files.is_empty() {
+        println!("cargo::rerun-if-changed={}", package.display());
+    }
     let mut list = String::from("[\n");
-    for file in files_below(&package, &["py", "typed"]) {
+    for file in files {
+        // The files and not the directory, in which Python leaves what it compiled. A new module is noticed
+        // all the same, because a file that was there has to import it.
+        println!("cargo::rerun-if-changed={}", file.display());
         let name = file.strip_prefix(&python).expect("a path below python/");
         writeln!(list, "    ({:?}, include_str!({file:?})),", name.display()).expect("a string takes any text");
     }
