@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use fraiseql::dev::postgres::{Options, PrivatePostgres};
+use tokio_postgres::NoTls;
 
 /// The server that all tests share. A static is never dropped; the server ends with this process.
 pub fn postgres() -> &'static PrivatePostgres {
@@ -71,6 +72,15 @@ impl Drop for Database {
             dropped.unwrap();
         }
     }
+}
+
+/// The one number that a query returns.
+pub async fn ask(url: &str, sql: &str) -> Result<i64, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let answer = client.query_one(sql, &[]).await.map(|row| row.get(0));
+    connection.abort();
+    answer
 }
 
 /// A directory of the crate.

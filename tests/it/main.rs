@@ -2,3 +2,4 @@
 
 mod harness;
 mod private_postgres;
+mod projects;

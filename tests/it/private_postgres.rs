@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use fraiseql::dev::postgres::{Options, PrivatePostgres};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use tokio_postgres::NoTls;
 
-use crate::harness::{self, Database};
+use crate::harness::{self, Database, ask};
 
 fn start() -> PrivatePostgres {
     PrivatePostgres::start(Options { durable: false, ..Options::default() }).unwrap()
@@ -24,14 +23,6 @@ fn file(directory: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     let path = directory.path().join(name);
     fs::write(&path, text).unwrap();
     path
-}
-
-async fn ask(url: &str, sql: &str) -> Result<i64, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    let connection = tokio::spawn(connection);
-    let answer = client.query_one(sql, &[]).await.map(|row| row.get(0));
-    connection.abort();
-    answer
 }
 
 /// Whether the directory vanishes soon, and with it every process that worked in it.
