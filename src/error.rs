@@ -51,6 +51,10 @@ pub struct Error {
     pub argument: Option<String>,
     /// Seconds after which a retry makes sense.
     pub retry_after_secs: Option<u64>,
+    /// The database has changed since the statement was planned: bind the schema again and ask again.
+    pub stale: bool,
+    /// The connection was gone before anything ran.
+    pub lost_connection: bool,
     /// For the log only.
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -134,7 +138,16 @@ impl Code {
 
 impl Error {
     pub fn new(stage: Stage, code: Code, message: impl Into<String>) -> Self {
-        Error { stage, code, message: message.into(), argument: None, retry_after_secs: None, cause: None }
+        Error {
+            stage,
+            code,
+            message: message.into(),
+            argument: None,
+            retry_after_secs: None,
+            stale: false,
+            lost_connection: false,
+            cause: None,
+        }
     }
 
     /// A request that cannot mean anything: the caller has to change it.

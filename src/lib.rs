@@ -1,10 +1,24 @@
 //! fraiseql: one compiled schema over one PostgreSQL, served on every wire by one engine.
+//!
+//! Read the modules in the order below. A transport decodes bytes into an [`intent::Intent`]; the
+//! [`engine::Engine`] turns the intent into a [`plan::Plan`], the plan into a [`sql::Statement`], runs
+//! it through the [`exec::ViewExecutor`] and hands back an [`exec::Outcome`], whose rows `codec` writes
+//! as bytes.
+
+pub mod error;
+pub mod problem;
+
+pub mod schema;
 
 pub mod auth;
-pub mod cli;
-pub mod dev;
-pub mod error;
 pub mod intent;
 pub mod plan;
-pub mod problem;
-pub mod schema;
+pub mod sql;
+pub mod exec;
+
+pub mod engine;
+pub mod transport;
+
+pub mod dev;
+
+pub mod cli;

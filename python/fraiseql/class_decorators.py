@@ -93,7 +93,9 @@ def _record(kind: Kind, subject: Any, options: Mapping[str, Any]) -> Any:
     site = Site.of_caller(depth=2)
 
     def record(subject: Any) -> Any:
-        name = options.get("name") or _own_name(kind, subject)
+        if not isinstance(subject, type) and not (kind == "scalar" and isinstance(subject, NewType)):
+            raise TypeError(f"@fraiseql.{kind} stands above a class, this is {subject!r}")
+        name = str(options.get("name") or _own_name(kind, subject))
         REGISTRY.add(Declaration(kind, name, subject, dict(options), site))
         return subject
 

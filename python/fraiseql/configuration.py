@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fraiseql.build import Build
 from fraiseql.declarations import Declaration
@@ -18,6 +18,8 @@ from fraiseql.options import OPTION_NAMES, AnyOperationOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class Configuration:
 _made: list[Configuration] = []
 
 
-def config(**options: Unpack[AnyOperationOptions]) -> Any:
-    """The options of the operation around it; they mean what they mean on the decorator."""
+def config(**options: Unpack[AnyOperationOptions]) -> T:  # type: ignore[type-var]
+    """The options of the operation around it; they mean what they mean on the decorator.
+
+    To a type checker it is whatever the operation promises to return, so that the body fits.
+    """
     configuration = Configuration(dict(options))
     _made.append(configuration)
-    return configuration
+    return cast(T, configuration)
 
 
 def operation_options(build: Build, declaration: Declaration) -> Given:

@@ -103,7 +103,7 @@ class _Crud:
         """Only the key is required; what is left out stays as it is."""
         others = [item for item in self._writable() if item["name"] != self.key["name"]]
         inputs = [self._input(self.key, nullable=False), *(self._input(item, nullable=True) for item in others)]
-        return self._input_type("Update", f"Changes to a {self.type_name}.", inputs)
+        return self._input_type("Update", f"Changes to an existing {self.type_name}.", inputs)
 
     def key_argument(self) -> JsonObject:
         return self._input(self.key, nullable=False)
@@ -119,7 +119,7 @@ class _Crud:
             "returns_list": False,
             "nullable": nullable,
             "arguments": [argument],
-            "description": f"{verb.capitalize()} a {self.type_name}.",
+            "description": f"{verb.capitalize()} {self.type_name}.",
             "sql_source": f"{schema}{dot}fn_{verb}_{self.snake}",
             "operation": operation,
         }

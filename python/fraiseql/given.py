@@ -41,25 +41,29 @@ class Given:
         value = self.raw(name)
         if value is None or (isinstance(value, str) and value.strip()):
             return value
-        return self._misfit(name, "a string with something in it")
+        self._misfit(name, "a string with something in it")
+        return None
 
     def flag(self, name: str) -> bool | None:
         value = self.raw(name)
         if value is None or isinstance(value, bool):
             return value
-        return self._misfit(name, "True or False")
+        self._misfit(name, "True or False")
+        return None
 
     def count(self, name: str) -> int | None:
         value = self.raw(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
             return value
-        return self._misfit(name, "a whole number, zero or more")
+        self._misfit(name, "a whole number, zero or more")
+        return None
 
     def choice(self, name: str, choices: Sequence[str]) -> str | None:
         value = self.raw(name)
         if value is None or (isinstance(value, str) and value in choices):
             return value
-        return self._misfit(name, "one of " + ", ".join(choices))
+        self._misfit(name, "one of " + ", ".join(choices))
+        return None
 
     def texts(self, name: str) -> list[str] | None:
         value = self.raw(name)
@@ -68,19 +72,22 @@ class Given:
         is_list = isinstance(value, Sequence) and not isinstance(value, str)
         if is_list and all(isinstance(item, str) and item.strip() for item in value):
             return list(value)
-        return self._misfit(name, f'a list of strings, {name}=["…"]')
+        self._misfit(name, f'a list of strings, {name}=["…"]')
+        return None
 
     def sql_name(self, name: str) -> str | None:
         value = self.text(name)
         if value is None or is_sql_name(value):
             return value
-        return self._misfit(name, "an SQL name, `v_user` or `schema.v_user`")
+        self._misfit(name, "an SQL name, `v_user` or `schema.v_user`")
+        return None
 
     def sql_names(self, name: str) -> list[str] | None:
         value = self.texts(name)
         if value is None or all(is_sql_name(item) for item in value):
             return value
-        return self._misfit(name, "a list of SQL names, `v_user` or `schema.v_user`")
+        self._misfit(name, "a list of SQL names, `v_user` or `schema.v_user`")
+        return None
 
     def mapping(self, name: str) -> dict[str, Any] | None:
         value = self.raw(name)
@@ -88,7 +95,8 @@ class Given:
             return None
         if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
             return dict(value)
-        return self._misfit(name, "a dict with string keys and something in it")
+        self._misfit(name, "a dict with string keys and something in it")
+        return None
 
     def deprecation(self) -> JsonObject | None:
         reason = self.text("deprecated")
@@ -100,19 +108,20 @@ class Given:
         if given is None:
             return None
         if not isinstance(given, Sequence) or isinstance(given, str):
-            return self._misfit("directives", 'a list, directives=["custom"]')
+            self._misfit("directives", 'a list, directives=["custom"]')
+            return None
         written = []
         for item in given:
             entry: Any = {"name": item} if isinstance(item, str) else item
             name = str(entry.get("name", "")).lstrip("@") if isinstance(entry, Mapping) else ""
             if not is_graphql_name(name) or set(entry) - {"name", "arguments"}:
-                return self._misfit("directives", 'a list of "custom" or {"name": "custom", "arguments": {…}}')
+                self._misfit("directives", 'a list of "custom" or {"name": "custom", "arguments": {…}}')
+                return None
             written.append({"name": name, "arguments": dict(entry.get("arguments") or {})})
         return written
 
-    def _misfit(self, name: str, expected: str) -> Any:
+    def _misfit(self, name: str, expected: str) -> None:
         self.problem(f"`{name}` is {self.raw(name)!r}", f"give {expected}")
-        return None
 
 
 def put(entry: JsonObject, key: str, value: Any) -> None:

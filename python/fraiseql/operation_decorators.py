@@ -6,6 +6,7 @@ The function is handed back as it was, and is never called to answer anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from fraiseql.declarations import REGISTRY, Declaration, Kind, Site
@@ -48,6 +49,8 @@ def _record(kind: Kind, subject: Any, options: Mapping[str, Any]) -> Any:
     site = Site.of_caller(depth=2)
 
     def record(subject: Any) -> Any:
+        if not isinstance(subject, FunctionType):
+            raise TypeError(f"@fraiseql.{kind} stands above a function, this is {subject!r}")
         REGISTRY.add(Declaration(kind, subject.__name__, subject, dict(options), site))
         return subject
 

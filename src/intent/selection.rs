@@ -55,3 +55,19 @@ pub enum EdgePart {
 }
 
 pub const TYPENAME: &str = "__typename";
+
+// === impl ConnectionSelected ===
+
+impl ConnectionSelected {
+    /// The selections of `node` below this part.
+    pub fn nodes(&self) -> impl Iterator<Item = &[Selected]> {
+        let edges = match &self.part {
+            ConnectionPart::Edges(edges) => edges.as_slice(),
+            ConnectionPart::TypeName | ConnectionPart::TotalCount | ConnectionPart::PageInfo(_) => &[],
+        };
+        edges.iter().filter_map(|(_, part)| match part {
+            EdgePart::Node(selected) => Some(selected.as_slice()),
+            EdgePart::TypeName | EdgePart::Cursor => None,
+        })
+    }
+}

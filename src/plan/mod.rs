@@ -1,3 +1,189 @@
 //! Intent, schema and caller → what will run.
+//!
+//! Planning is pure: it decides which relations are read, from which columns, under which
+//! predicates, and what shape the rows will have. It writes no SQL and runs nothing. A [`Plan`] can
+//! only be made by [`plan`], which asks `guard` about the caller first and everywhere.
 
+pub mod guard;
+mod predicate;
+mod read;
 pub mod shape;
+
+use crate::auth::Caller;
+use crate::error::Result;
+use crate::intent::Intent;
+use crate::intent::filter::Operator;
+use crate::intent::value::Slot;
+use crate::schema::Schema;
+use crate::schema::catalog::Family;
+use shape::Shape;
+
+/// What will run, for this caller.
+#[derive(Debug)]
+pub struct Plan {
+    root: Root,
+    shape: Shape,
+    claims: Vec<String>,
+}
+
+/// What a plan may cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Most rows of one list, at any depth; 0 is unlimited.
+    pub page_rows_max: u64,
+}
+
+/// The outermost statement.
+#[derive(Debug)]
+pub enum Root {
+    Rows(Block),
+    /// One row: the count when asked for, and the page as an array of records.
+    Connection {
+        page: Block,
+        count: Option<Block>,
+    },
+    Count(Block),
+}
+
+/// One SELECT over one relation; blocks nest through [`Output`] and [`Predicate::Exists`].
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub relation: QualifiedName,
+    pub outputs: Vec<Output>,
+    /// Equalities with columns of the enclosing block: (outer column, inner column).
+    pub on: Vec<(String, String)>,
+    pub predicate: Predicate,
+    pub order: Vec<OrderTerm>,
+    pub limit: Option<u64>,
+    pub offset: Option<Slot>,
+    /// Pick the rows in a subselect first, so that an expression behind `data` is computed once a
+    /// row and joins see only the page.
+    pub fenced: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QualifiedName {
+    /// `None` leaves the choice to the search path (a schema nobody has looked at).
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+/// One column of a select list, in the order of the shape's columns.
+#[derive(Debug, Clone)]
+pub enum Output {
+    Value {
+        expr: Expr,
+        cast: Cast,
+    },
+    /// A joined object.
+    Record(Box<Block>),
+    /// A joined list.
+    Records(Box<Block>),
+}
+
+/// How a column is spelled so that a built-in type arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cast {
+    None,
+    /// `::text`, `::int4[]`, …
+    To(String),
+    ToJson,
+}
+
+/// A value of the current row: a column, or a place inside a jsonb column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expr {
+    pub base: Base,
+    /// Keys below the base.
+    pub path: Vec<String>,
+    pub ty: ExprType,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    Column {
+        name: String,
+        json_text: bool,
+    },
+    /// The element that [`Predicate::SomeElement`] looks at.
+    Element,
+}
+
+/// What an expression compares as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExprType {
+    pub family: Family,
+    pub array: bool,
+    /// The type to cast a bind (and a value inside `data`) to.
+    pub sql: String,
+    /// A bind may be sent as this type without a cast by its text.
+    pub builtin: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct OrderTerm {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Predicate {
+    All(Vec<Predicate>),
+    Any(Vec<Predicate>),
+    Not(Box<Predicate>),
+    Compare {
+        left: Expr,
+        operator: Operator,
+        slot: Slot,
+    },
+    IsNull {
+        expr: Expr,
+        negated: bool,
+    },
+    /// Some row of another relation.
+    Exists(Box<Block>),
+    /// Some element of a jsonb array.
+    SomeElement {
+        array: Expr,
+        predicate: Box<Predicate>,
+    },
+}
+
+/// Plans an intent for a caller.
+pub fn plan(schema: &Schema, caller: &Caller, limits: Limits, intent: &Intent) -> Result<Plan> {
+    match intent {
+        Intent::Read(read) => read::plan(schema, caller, limits, read),
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    pub fn into_shape(self) -> Shape {
+        self.shape
+    }
+
+    /// Claims of the caller whose values follow the intent's own, in slot order.
+    pub fn claims(&self) -> &[String] {
+        &self.claims
+    }
+}
+
+impl Predicate {
+    pub fn always() -> Predicate {
+        Predicate::All(Vec::new())
+    }
+
+    pub fn is_always(&self) -> bool {
+        matches!(self, Predicate::All(parts) if parts.is_empty())
+    }
+}

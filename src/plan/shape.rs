@@ -15,6 +15,10 @@ pub enum Shape {
     One(Object),
     /// Any number of rows, each an object.
     Many(Object),
+    /// Zero or one row with one json or jsonb column: an interface or a union.
+    Document(Document),
+    /// Any number of such rows.
+    Documents(Document),
     /// One row: total count, then a `record[]` of one more edge than the page shows.
     Connection(Connection),
     /// One row with one int8.

@@ -126,6 +126,33 @@ impl Family {
         }
     }
 
+    /// The built-in type as SQL spells it.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Family::Bool => "bool",
+            Family::Int2 => "int2",
+            Family::Int4 => "int4",
+            Family::Int8 => "int8",
+            Family::Float4 => "float4",
+            Family::Float8 => "float8",
+            Family::Numeric => "numeric",
+            Family::Text | Family::Citext | Family::Enum => "text",
+            Family::Varchar => "varchar",
+            Family::Bpchar => "bpchar",
+            Family::Name => "name",
+            Family::Uuid => "uuid",
+            Family::Timestamptz => "timestamptz",
+            Family::Timestamp => "timestamp",
+            Family::Date => "date",
+            Family::Time => "time",
+            Family::Timetz => "timetz",
+            Family::Interval => "interval",
+            Family::Json | Family::Other => "json",
+            Family::Jsonb => "jsonb",
+            Family::Bytea => "bytea",
+        }
+    }
+
     /// The oid of the built-in type (`pg_type.dat`), for the families that can arrive.
     pub fn oid(self) -> u32 {
         match self {

@@ -3,6 +3,7 @@
 //! A [`Schema`] is a compiled [`model::Model`] bound to a [`catalog::Catalog`]. It never changes:
 //! a reload builds another one. Everything here is a look-up; nothing waits, logs or asks the time.
 
+pub mod bind;
 pub mod catalog;
 pub mod model;
 pub mod name;

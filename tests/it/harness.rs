@@ -1,6 +1,7 @@
 //! One private PostgreSQL for the whole binary, one fresh database for each test.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +15,9 @@ pub fn postgres() -> &'static PrivatePostgres {
     static POSTGRES: LazyLock<PrivatePostgres> = LazyLock::new(|| {
         let options = Options { durable: false, max_connections: 300, ..Options::default() };
         PrivatePostgres::start(options).unwrap_or_else(|error| {
-            // Every test would fail with the same text; this way it stands there once.
-            eprintln!("{error}");
+            // Every test would fail with the same text; this way it stands there once. `eprintln!` would be
+            // captured, and lost.
+            let _ = writeln!(io::stderr(), "{error}");
             process::exit(1);
         })
     });

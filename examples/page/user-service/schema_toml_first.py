@@ -1,6 +1,5 @@
 import fraiseql
 from fraiseql.scalars import ID, DateTime
-
 @fraiseql.type
 class User:
     """User record owned by the user service."""
@@ -8,12 +7,10 @@ class User:
     name: str
     email: str
     created_at: DateTime
-
 @fraiseql.query
 def user(id: ID) -> User | None:
     """Fetch a user by ID."""
     return fraiseql.config(sql_source="v_user")
-
 @fraiseql.query
 def users(limit: int = 20, offset: int = 0) -> list[User]:
     """List users."""

@@ -1,0 +1,256 @@
+//! Connections: one pool per worker thread, so that a connection's task and the request that reads
+//! from it run on the same thread.
+//!
+//! Handing each batch of rows to another thread costs more than decoding it. A worker whose own
+//! connections are all busy borrows from the others before it waits.
+
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
+use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
+use lru::LruCache;
+use tokio_postgres::{CancelToken, Client};
+
+use super::rows::clean_up;
+use super::tls::Tls;
+use super::{Options, sqlstate};
+use crate::error::{Code, Error, Result, Stage};
+use crate::sql::Statement;
+
+/// Prepared statements kept per connection; the least recently used one is closed for a new one.
+const PREPARED_MAX: usize = 256;
+
+/// Settings that every answer depends on. JIT is off: its compile time is charged to statements
+/// that would have been done before it ends.
+const SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
+     SET bytea_output = 'hex'; SET xmloption = 'content'; SET jit = off";
+
+thread_local! {
+    static WORKER: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Tells the pools which worker the current thread is.
+pub fn on_worker(worker: usize) {
+    WORKER.set(worker);
+}
+
+#[derive(Debug)]
+pub(super) struct Pools {
+    pools: Vec<Pool<Connector>>,
+    connect_timeout: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Connector {
+    inner: deadpool_postgres::Manager,
+    tls: Tls,
+    timeout: Duration,
+}
+
+/// A client with the statements prepared on it.
+pub(super) struct Connection {
+    client: Arc<ClientWrapper>,
+    prepared: LruCache<Box<str>, tokio_postgres::Statement, ahash::RandomState>,
+    tls: Tls,
+    timeout: Duration,
+}
+
+pub(super) type Pooled = Object<Connector>;
+
+/// A connection with something running on it. Dropped before [`Running::done`], it is cleaned up in
+/// the background before it goes back to its pool.
+pub(super) struct Running(Option<Pooled>);
+
+// === impl Pools ===
+
+impl Pools {
+    pub fn new(options: &Options) -> Result<Pools, String> {
+        let mut config: tokio_postgres::Config = options
+            .url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
+        config.connect_timeout(options.connect_timeout).ssl_mode(options.ssl_mode.into());
+        if config.get_application_name().is_none() {
+            config.application_name("fraiseql");
+        }
+        let tls = Tls::new(options.ssl_mode)?;
+        let workers = options.workers.max(1);
+        let pools = (0..workers).map(|worker| {
+            let share = options.pool_max / workers + usize::from(worker < options.pool_max % workers);
+            let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+            let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
+            let connector = Connector { inner, tls: tls.clone(), timeout: options.connect_timeout };
+            Pool::builder(connector)
+                .max_size(share.max(1))
+                .runtime(deadpool::Runtime::Tokio1)
+                .build()
+                .map_err(|error| error.to_string())
+        });
+        Ok(Pools { pools: pools.collect::<Result<_, _>>()?, connect_timeout: options.connect_timeout })
+    }
+
+    /// A free connection: the worker's own, another worker's, or the next to be given back.
+    pub async fn get(&self) -> Result<Pooled> {
+        let own = WORKER.get() % self.pools.len();
+        for pool in self.pools[own..].iter().chain(&self.pools[..own]) {
+            match self.take(pool, Duration::ZERO).await {
+                Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {}
+                other => return other.map_err(|error| self.unavailable(error)),
+            }
+        }
+        self.take(&self.pools[own], self.connect_timeout).await.map_err(|error| self.unavailable(error))
+    }
+
+    async fn take(&self, pool: &Pool<Connector>, wait: Duration) -> Result<Pooled, PoolError<tokio_postgres::Error>> {
+        let timeouts =
+            Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: Some(self.connect_timeout) };
+        pool.timeout_get(&timeouts).await
+    }
+
+    fn unavailable(&self, error: PoolError<tokio_postgres::Error>) -> Error {
+        let message = match &error {
+            PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
+                format!("no database connection was free within {} ms", self.connect_timeout.as_millis())
+            }
+            PoolError::Backend(error) if error.as_db_error().is_some() => {
+                "the database refused a connection".to_owned()
+            }
+            PoolError::Timeout(_)
+            | PoolError::Backend(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => "the database cannot be reached".to_owned(),
+        };
+        Error::new(Stage::Execute, Code::Unavailable, message).because(sqlstate::described(error))
+    }
+}
+
+impl deadpool::managed::Manager for Connector {
+    type Type = Connection;
+    type Error = tokio_postgres::Error;
+
+    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+        let client = Arc::new(self.inner.create().await?);
+        client.batch_execute(SESSION_SETTINGS).await?;
+        let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
+        let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
+        Ok(Connection { client, prepared, tls: self.tls.clone(), timeout: self.timeout })
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
+        if connection.client.is_closed() {
+            return Err(deadpool::managed::RecycleError::message("the connection is closed"));
+        }
+        Ok(())
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+
+    pub fn tls(&self) -> Tls {
+        self.tls.clone()
+    }
+
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("prepared", &self.prepared.len()).finish_non_exhaustive()
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    pub fn on(pooled: Pooled) -> Running {
+        Running(Some(pooled))
+    }
+
+    fn connection(&self) -> &Connection {
+        self.0.as_ref().expect("a running connection is held until it is done")
+    }
+
+    pub fn client(&self) -> &Client {
+        self.connection().client()
+    }
+
+    /// A handle that outlives the borrow, for answers that are awaited later.
+    pub fn shared(&self) -> Arc<ClientWrapper> {
+        self.connection().client.clone()
+    }
+
+    /// The prepared form of a statement on this connection.
+    pub async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement> {
+        self.prepare_text(statement.text(), &[]).await
+    }
+
+    pub async fn prepare_text(
+        &mut self,
+        text: &str,
+        types: &[tokio_postgres::types::Type],
+    ) -> Result<tokio_postgres::Statement> {
+        let connection = self.0.as_mut().expect("a running connection is held until it is done");
+        if let Some(prepared) = connection.prepared.get(text) {
+            return Ok(prepared.clone());
+        }
+        match connection.client.prepare_typed(text, types).await {
+            Ok(prepared) => {
+                connection.prepared.put(text.into(), prepared.clone());
+                Ok(prepared)
+            }
+            Err(error) => {
+                self.settled();
+                Err(sqlstate::error(error))
+            }
+        }
+    }
+
+    /// The statement has ended with an error: the connection is free, and what was prepared for
+    /// this text may be out of date.
+    pub fn failed(mut self, statement: &Statement, error: tokio_postgres::Error) -> Error {
+        let error = sqlstate::error(error);
+        if let Some(connection) = self.0.as_mut().filter(|_| error.stale) {
+            connection.prepared.pop(statement.text());
+        }
+        self.settled();
+        error
+    }
+
+    /// The statement has ended and everything it sent has been read.
+    pub fn done(mut self) {
+        self.settled();
+    }
+
+    fn settled(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.0.take() {
+            clean_up(pooled);
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running")
+    }
+}

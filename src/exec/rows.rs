@@ -1,0 +1,108 @@
+//! The rows of one statement, and what happens when nobody reads them to the end.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use tokio_postgres::{Row, RowStream};
+
+use super::pool::{Pooled, Running};
+use super::{sqlstate, timeout};
+use crate::error::Result;
+
+/// A stream of raw rows. Dropping it early cancels the statement.
+pub struct Rows {
+    stream: Pin<Box<RowStream>>,
+    /// The end of the transaction group that the statement runs in.
+    commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
+    running: Option<Running>,
+    deadline: Option<(Instant, Duration)>,
+}
+
+// === impl Rows ===
+
+impl Rows {
+    pub(super) fn new(
+        stream: RowStream,
+        running: Running,
+        commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
+    ) -> Rows {
+        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None }
+    }
+
+    pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
+        self.deadline = Some((deadline, limit));
+        self
+    }
+
+    /// The next row; `None` after the last one, when the connection is back in its pool.
+    pub async fn next(&mut self) -> Option<Result<Row>> {
+        // Most rows have arrived already: a timer is made only for those that have not.
+        let next = match self.stream.next().now_or_never() {
+            Some(next) => next,
+            None => match self.deadline {
+                None => self.stream.next().await,
+                Some((deadline, limit)) => match tokio::time::timeout_at(deadline.into(), self.stream.next()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        self.running = None;
+                        return Some(Err(timeout(limit)));
+                    }
+                },
+            },
+        };
+        match next {
+            Some(Ok(row)) => Some(Ok(row)),
+            Some(Err(error)) => {
+                self.end().await.ok();
+                Some(Err(sqlstate::error(error)))
+            }
+            None => self.end().await.err().map(Err),
+        }
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        let committed = match self.commit.take() {
+            Some(commit) => commit.await,
+            None => Ok(()),
+        };
+        if let Some(running) = self.running.take() {
+            running.done();
+        }
+        committed.map_err(sqlstate::error)
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("running", &self.running.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Ends whatever runs on a connection, in the background, then gives it back.
+///
+/// The empty query behind the cancel is answered after the statement has ended, and takes the blow
+/// of a cancel that came too late for it. A transaction that was cut short is rolled back.
+pub(super) fn clean_up(pooled: Pooled) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        drop(Pooled::take(pooled));
+        return;
+    };
+    runtime.spawn(async move {
+        let patience = pooled.timeout();
+        let idle = async {
+            pooled.cancel_token().cancel_query(pooled.tls()).await?;
+            for _ in 0..2 {
+                if pooled.client().simple_query("").await.is_ok() {
+                    break;
+                }
+            }
+            pooled.client().simple_query("ROLLBACK").await
+        };
+        match tokio::time::timeout(patience, idle).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => drop(Pooled::take(pooled)),
+        }
+    });
+}

@@ -1,0 +1,102 @@
+//! Session variables: set for one transaction, in the same round trip as the statement.
+//!
+//! BEGIN, the settings, the statement and COMMIT are sent one behind the other without waiting. All
+//! of them are prepared before the first is sent: a statement that had to be prepared in between
+//! would let the others overtake it and run outside the transaction.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio_postgres::types::Type;
+
+use super::pool::Running;
+use super::rows::Rows;
+use super::{SessionSource, SessionVariable, sqlstate};
+use crate::auth::Caller;
+use crate::error::Result;
+use crate::sql::{Param, Statement};
+
+pub(super) async fn start(
+    mut running: Running,
+    statement: &Statement,
+    parameters: &[Param],
+    variables: &[SessionVariable],
+    caller: &Caller,
+) -> Result<Rows> {
+    let begin = running.prepare_text("BEGIN READ ONLY", &[]).await?;
+    let settings = running.prepare_text(&settings_text(variables), &vec![Type::TEXT; variables.len()]).await?;
+    let prepared = running.prepare(statement).await?;
+    let commit = running.prepare_text("COMMIT", &[]).await?;
+    let values: Vec<String> = variables.iter().map(|variable| value(variable, caller)).collect();
+
+    let client = running.shared();
+    let none = || std::iter::empty::<&str>();
+    let mut begin = pin!(client.execute_raw(&begin, none()));
+    let mut set = pin!(client.execute_raw(&settings, &values));
+    let mut query = pin!(client.query_raw(&prepared, parameters));
+    let ending = client.clone();
+    let mut commit: BoxFuture<'static, Result<(), tokio_postgres::Error>> =
+        async move { ending.execute_raw(&commit, std::iter::empty::<&str>()).await.map(drop) }.boxed();
+
+    // The first poll of each sends it; from then on only the answers are awaited, in order.
+    let (mut begun, mut done, mut rows, mut committed) = (None, None, None, None);
+    poll_fn(|context| {
+        send(&mut begun, begin.as_mut().poll(context));
+        send(&mut done, set.as_mut().poll(context));
+        send(&mut rows, query.as_mut().poll(context));
+        send(&mut committed, commit.as_mut().poll(context));
+        Poll::Ready(())
+    })
+    .await;
+    let begun = match begun {
+        Some(result) => result,
+        None => begin.await,
+    };
+    let set = match done {
+        Some(result) => result,
+        None => set.await,
+    };
+    let rows = match rows {
+        Some(result) => result,
+        None => query.await,
+    };
+    let commit = match committed {
+        Some(result) => async move { result }.boxed(),
+        None => commit,
+    };
+    let failed = match (begun, set, rows) {
+        (Ok(_), Ok(_), Ok(stream)) => return Ok(Rows::new(stream, running, Some(commit))),
+        (Err(error), _, _) | (Ok(_), Err(error), _) | (Ok(_), Ok(_), Err(error)) => error,
+    };
+    // COMMIT of a failed transaction rolls it back.
+    match commit.await {
+        Ok(()) => Err(running.failed(statement, failed)),
+        Err(_) => Err(sqlstate::error(failed)),
+    }
+}
+
+fn send<T>(slot: &mut Option<T>, poll: Poll<T>) {
+    if let Poll::Ready(value) = poll {
+        *slot = Some(value);
+    }
+}
+
+fn settings_text(variables: &[SessionVariable]) -> String {
+    let calls: Vec<String> = variables
+        .iter()
+        .enumerate()
+        .map(|(i, variable)| format!("set_config('{}', ${}, true)", variable.name.replace('\'', "''"), i + 1))
+        .collect();
+    format!("SELECT {}", calls.join(", "))
+}
+
+/// Absent is the empty text, as the variable reads after a transaction that had set it.
+fn value(variable: &SessionVariable, caller: &Caller) -> String {
+    match &variable.source {
+        SessionSource::Claim(claim) => caller.claim(claim).unwrap_or_default(),
+        SessionSource::Header(header) => caller.headers.get(header).cloned().unwrap_or_default(),
+        SessionSource::Value(value) => value.clone(),
+    }
+}

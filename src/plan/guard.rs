@@ -1,0 +1,117 @@
+//! Who may see and ask what: the only place that grants.
+//!
+//! Roles and scopes that the schema names are turned into a set of bits once per request, so that
+//! the outcome of every check is part of the statement's cache key without the caller's own list of
+//! roles being so.
+
+use smallvec::SmallVec;
+
+use crate::auth::Caller;
+use crate::error::{Code, Error, Result, Stage};
+use crate::schema::model::{Endpoint, Field, Inject, OnDeny, TypeDef};
+use crate::schema::{Grant, Schema};
+
+/// Which of the schema's roles and scopes a caller holds; bit `i` is the schema's grant `i`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Held(SmallVec<[u64; 1]>);
+
+/// Answers for one caller.
+pub struct Guard<'a> {
+    schema: &'a Schema,
+    caller: &'a Caller,
+    held: Held,
+}
+
+/// What a caller sees of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    Clear,
+    Masked,
+}
+
+/// Which grants of the schema a caller holds.
+pub fn held(schema: &Schema, caller: &Caller) -> Held {
+    let mut bits: SmallVec<[u64; 1]> = SmallVec::new();
+    for (i, grant) in schema.grants().iter().enumerate() {
+        if i % 64 == 0 {
+            bits.push(0);
+        }
+        let has = match grant {
+            Grant::Role(role) => caller.has_role(role),
+            Grant::Scope(scope) => caller.has_scope(scope),
+        };
+        bits[i / 64] |= u64::from(has) << (i % 64);
+    }
+    Held(bits)
+}
+
+// === impl Guard ===
+
+impl<'a> Guard<'a> {
+    pub fn new(schema: &'a Schema, caller: &'a Caller) -> Self {
+        Guard { schema, caller, held: held(schema, caller) }
+    }
+
+    /// The root field itself, and the type behind it.
+    pub fn endpoint(&self, endpoint: &Endpoint) -> Result<()> {
+        self.role(&endpoint.requires_role, &endpoint.name)
+    }
+
+    pub fn object(&self, object: &TypeDef) -> Result<()> {
+        self.role(&object.requires_role, &object.name)
+    }
+
+    /// A field in a selection.
+    pub fn select(&self, type_name: &str, field: &Field) -> Result<Sight> {
+        match (self.allows(field), field.on_deny) {
+            (true, OnDeny::Reject | OnDeny::Mask) => Ok(Sight::Clear),
+            (false, OnDeny::Mask) => Ok(Sight::Masked),
+            (false, OnDeny::Reject) => Err(self.refused(&format!("{type_name}.{}", field.name))),
+        }
+    }
+
+    /// A field in a filter or an order: a masked value must not be found out by asking for it.
+    pub fn compare(&self, type_name: &str, field: &Field) -> Result<()> {
+        if self.allows(field) { Ok(()) } else { Err(self.refused(&format!("{type_name}.{}", field.name))) }
+    }
+
+    /// Claims that the endpoint adds to its arguments; every one must be there.
+    pub fn injected(&self, endpoint: &Endpoint) -> Result<Vec<(String, String)>> {
+        let claims = endpoint.inject.iter().map(|(column, Inject::Claim(claim))| {
+            if self.caller.claims.contains_key(claim) {
+                return Ok((column.clone(), claim.clone()));
+            }
+            let code = if self.caller.authenticated { Code::Forbidden } else { Code::Unauthenticated };
+            let message = format!("{} needs a token with the claim \"{claim}\"", endpoint.name);
+            Err(Error::new(Stage::Plan, code, message))
+        });
+        claims.collect()
+    }
+
+    fn allows(&self, field: &Field) -> bool {
+        match &field.requires_scope {
+            Some(scope) => self.holds(&Grant::Scope(scope.clone())),
+            None => true,
+        }
+    }
+
+    fn role(&self, role: &Option<String>, what: &str) -> Result<()> {
+        match role {
+            Some(role) if !self.holds(&Grant::Role(role.clone())) => Err(self.refused(what)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn holds(&self, grant: &Grant) -> bool {
+        let index = self.schema.grants().get_index_of(grant);
+        index.is_some_and(|i| self.held.0.get(i / 64).is_some_and(|word| word >> (i % 64) & 1 == 1))
+    }
+
+    fn refused(&self, what: &str) -> Error {
+        if self.caller.authenticated {
+            Error::new(Stage::Plan, Code::Forbidden, format!("you may not use {what}"))
+        } else {
+            Error::new(Stage::Plan, Code::Unauthenticated, format!("{what} needs a token"))
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Filters, orders and cursors → predicates over the columns of a relation.
+
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::Cursor;
+use crate::intent::filter::{Filter, Operator, OrderBy};
+use crate::schema::catalog::{Family, PgType};
+use crate::schema::model::{Field, RelationName, Scalar};
+use crate::schema::{Kind, Schema, Source};
+
+use super::guard::Guard;
+use super::{Base, Block, Expr, ExprType, OrderTerm, Predicate, QualifiedName};
+
+/// The rows that fields are looked up in: a relation, or the inside of a document.
+#[derive(Debug, Clone)]
+pub(super) struct Scope<'s> {
+    pub type_name: &'s str,
+    pub fields: &'s indexmap::IndexMap<crate::schema::name::Name, Field>,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Relation { relation: RelationName, data_column: String },
+    Document(Expr),
+}
+
+/// What turns names into expressions.
+pub(super) struct Resolver<'a> {
+    pub schema: &'a Schema,
+    pub guard: &'a Guard<'a>,
+}
+
+impl<'a> Resolver<'a> {
+    pub fn filter(&self, scope: &Scope<'_>, filter: &Filter) -> Result<Predicate> {
+        Ok(match filter {
+            Filter::All(parts) => Predicate::All(self.filters(scope, parts)?),
+            Filter::Any(parts) => Predicate::Any(self.filters(scope, parts)?),
+            Filter::Not(part) => Predicate::Not(Box::new(self.filter(scope, part)?)),
+            Filter::Compare { field, operator, slot } => {
+                let left = self.compared(scope, field)?;
+                Predicate::Compare { left, operator: *operator, slot: *slot }
+            }
+            Filter::IsNull { field, negated } => {
+                let expr = self.compared(scope, field)?;
+                Predicate::IsNull { expr, negated: *negated }
+            }
+            Filter::EqualColumn { column, slot } => {
+                let left = self.column(scope, column)?;
+                Predicate::Compare { left, operator: Operator::Eq, slot: *slot }
+            }
+            Filter::ColumnIsNull { column } => Predicate::IsNull { expr: self.column(scope, column)?, negated: false },
+            Filter::Nested { field, filter } => self.nested(scope, field, filter)?,
+        })
+    }
+
+    fn filters(&self, scope: &Scope<'_>, parts: &[Filter]) -> Result<Vec<Predicate>> {
+        parts.iter().map(|part| self.filter(scope, part)).collect()
+    }
+
+    fn nested(&self, scope: &Scope<'_>, name: &str, filter: &Filter) -> Result<Predicate> {
+        let field = field_of(scope, name)?;
+        self.guard.compare(scope.type_name, field)?;
+        let inner = |place| -> Result<Scope<'a>> {
+            match self.schema.kind(field.ty.innermost()) {
+                Kind::Object(object) => {
+                    self.guard.object(object)?;
+                    Ok(Scope { type_name: &object.name, fields: &object.fields, place })
+                }
+                Kind::Interface(interface) => {
+                    Ok(Scope { type_name: &interface.name, fields: &interface.fields, place })
+                }
+                Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => Err(unreachable_path(scope.type_name, name)),
+            }
+        };
+        if let Some(join) = &field.join {
+            let Place::Relation { relation: outer, .. } = &scope.place else {
+                return Err(unreachable_path(scope.type_name, name));
+            };
+            let Kind::Object(object) = self.schema.kind(field.ty.innermost()) else {
+                return Err(unreachable_path(scope.type_name, name));
+            };
+            let relation = object.relation.clone().ok_or_else(|| unreachable_path(scope.type_name, name))?;
+            let _ = outer;
+            let place = Place::Relation { relation: relation.clone(), data_column: object.data_column.clone() };
+            let predicate = self.filter(&inner(place)?, filter)?;
+            return Ok(Predicate::Exists(Box::new(Block {
+                relation: self.qualified(&relation),
+                outputs: Vec::new(),
+                on: join.on.clone(),
+                predicate,
+                order: Vec::new(),
+                limit: None,
+                offset: None,
+                fenced: false,
+            })));
+        }
+        let document = self.document(scope, field)?;
+        if field.ty.is_list() {
+            let element = Expr { base: Base::Element, path: Vec::new(), ty: ExprType::of_scalar(Scalar::Json) };
+            let predicate = self.filter(&inner(Place::Document(element))?, filter)?;
+            return Ok(Predicate::SomeElement { array: document, predicate: Box::new(predicate) });
+        }
+        self.filter(&inner(Place::Document(document))?, filter)
+    }
+
+    /// The expression of a field in a filter or an order.
+    fn compared(&self, scope: &Scope<'_>, name: &str) -> Result<Expr> {
+        let field = field_of(scope, name)?;
+        self.guard.compare(scope.type_name, field)?;
+        let declared = match self.schema.kind(field.ty.innermost()) {
+            Kind::Scalar(scalar) => ExprType::of_scalar(scalar),
+            Kind::Enum(_) => ExprType::of_scalar(Scalar::String),
+            Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => {
+                return Err(unreachable_path(scope.type_name, name));
+            }
+        };
+        let declared = ExprType { array: field.ty.is_list(), ..declared };
+        self.stored(scope, &field.column, declared)
+    }
+
+    /// A column by name, exposed as a field or not.
+    pub fn column(&self, scope: &Scope<'_>, column: &str) -> Result<Expr> {
+        let field = scope.fields.values().find(|field| &*field.column == column);
+        if let Some(field) = field {
+            if field.join.is_none() {
+                return self.compared(scope, &field.name);
+            }
+        }
+        self.stored(scope, column, ExprType::of_scalar(Scalar::String))
+    }
+
+    fn stored(&self, scope: &Scope<'_>, column: &str, declared: ExprType) -> Result<Expr> {
+        match &scope.place {
+            Place::Document(base) => Ok(base.below(column, declared)),
+            Place::Relation { relation, data_column } => match self.schema.source(relation, column, data_column) {
+                Source::Native(ty) => Ok(Expr::column(column, ty)),
+                Source::Data => Ok(self.data(relation, data_column).below(column, declared)),
+                Source::Missing => Err(missing(relation, column)),
+            },
+        }
+    }
+
+    /// The jsonb value of an embedded object or list.
+    pub fn document(&self, scope: &Scope<'_>, field: &Field) -> Result<Expr> {
+        self.stored(scope, &field.column, ExprType::of_scalar(Scalar::Json))
+    }
+
+    /// The jsonb column of a relation.
+    pub fn data(&self, relation: &RelationName, data_column: &str) -> Expr {
+        match self.schema.relation(relation).and_then(|found| found.columns.get(data_column)) {
+            Some(ty) => Expr::column(data_column, ty),
+            None => Expr::column(data_column, &PgType::builtin(Family::Jsonb, "jsonb")),
+        }
+    }
+
+    pub fn qualified(&self, relation: &RelationName) -> QualifiedName {
+        match self.schema.relation(relation) {
+            Some(found) => QualifiedName { schema: Some(found.schema.clone()), name: found.name.clone() },
+            None => QualifiedName { schema: relation.schema().map(str::to_owned), name: relation.local().to_owned() },
+        }
+    }
+
+    /// The caller's order, then the key, so that pages never overlap.
+    pub fn order(&self, scope: &Scope<'_>, order: &[OrderBy], with_key: bool) -> Result<Vec<OrderTerm>> {
+        let mut terms = Vec::with_capacity(order.len() + 1);
+        for term in order {
+            let expr = self.compared(scope, &term.field)?;
+            terms.push(OrderTerm { expr, descending: term.descending, nulls_first: term.nulls_first });
+        }
+        if with_key {
+            let key = self.key(scope)?;
+            if let Some(expr) = key.filter(|key| !terms.iter().any(|term| term.expr == *key)) {
+                terms.push(OrderTerm { expr, descending: false, nulls_first: None });
+            }
+        }
+        Ok(terms)
+    }
+
+    /// What identifies a row of the scope's relation, if anything does.
+    pub fn key(&self, scope: &Scope<'_>) -> Result<Option<Expr>> {
+        let Place::Relation { relation, .. } = &scope.place else { return Ok(None) };
+        if let Some((name, ty)) = self.schema.key_column(relation) {
+            return Ok(Some(Expr::column(&name, ty)));
+        }
+        match scope.fields.get("id") {
+            Some(field) if field.join.is_none() => {
+                self.stored(scope, &field.column, ExprType::of_scalar(Scalar::String)).map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The rows on the far side of a cursor, by the order that the page is fetched in.
+    pub fn beyond(&self, order: &[OrderTerm], cursor: &Cursor) -> Result<Predicate> {
+        if order.len() != cursor.0.len() {
+            return Err(Error::invalid("the cursor belongs to another order; take one from this list"));
+        }
+        let mut alternatives = Vec::new();
+        for (i, (term, value)) in order.iter().zip(&cursor.0).enumerate() {
+            let Some(step) = after(term, *value) else { continue };
+            let mut all: Vec<Predicate> =
+                order[..i].iter().zip(&cursor.0).map(|(term, slot)| same(term, *slot)).collect();
+            all.push(step);
+            alternatives.push(Predicate::All(all));
+        }
+        Ok(Predicate::Any(alternatives))
+    }
+}
+
+/// Rows whose term lies strictly after a value; `None` when nothing can.
+fn after(term: &OrderTerm, value: Option<u32>) -> Option<Predicate> {
+    let nulls_first = term.nulls_first.unwrap_or(term.descending);
+    let is_null = |negated| Predicate::IsNull { expr: term.expr.clone(), negated };
+    match value {
+        None => nulls_first.then(|| is_null(true)),
+        Some(slot) => {
+            let operator = if term.descending { Operator::Lt } else { Operator::Gt };
+            let beyond = Predicate::Compare { left: term.expr.clone(), operator, slot };
+            if nulls_first || term.expr.is_key() {
+                return Some(beyond);
+            }
+            Some(Predicate::Any(vec![beyond, is_null(false)]))
+        }
+    }
+}
+
+fn same(term: &OrderTerm, value: Option<u32>) -> Predicate {
+    match value {
+        None => Predicate::IsNull { expr: term.expr.clone(), negated: false },
+        Some(slot) => Predicate::Compare { left: term.expr.clone(), operator: Operator::Eq, slot },
+    }
+}
+
+pub(super) fn field_of<'s>(scope: &Scope<'s>, name: &str) -> Result<&'s Field> {
+    scope.fields.get(name).ok_or_else(|| {
+        let hint = crate::problem::did_you_mean(name, scope.fields.keys().map(|name| &**name)).unwrap_or_default();
+        Error::invalid(format!("{} has no field \"{name}\"; {hint}", scope.type_name)).at(name)
+    })
+}
+
+fn unreachable_path(type_name: &str, field: &str) -> Error {
+    Error::invalid(format!("{type_name}.{field} cannot be filtered by: it is not reached by a join or inside data"))
+        .at(field)
+}
+
+pub(super) fn missing(relation: &RelationName, column: &str) -> Error {
+    Error::new(Stage::Plan, Code::Internal, "the schema and the database differ")
+        .because(format!("{relation} has neither a column {column} nor a jsonb column that could hold it"))
+}
+
+// === impl Expr ===
+
+impl Expr {
+    pub fn column(name: &str, ty: &PgType) -> Expr {
+        Expr {
+            base: Base::Column { name: name.to_owned(), json_text: ty.family == Family::Json },
+            path: Vec::new(),
+            ty: ExprType { family: ty.family, array: ty.array, sql: ty.sql.clone(), builtin: ty.builtin },
+        }
+    }
+
+    /// The value under a key of this jsonb value.
+    pub fn below(&self, key: &str, ty: ExprType) -> Expr {
+        let mut path = self.path.clone();
+        path.push(key.to_owned());
+        Expr { base: self.base.clone(), path, ty }
+    }
+
+    /// Whether the expression is a primary key by convention, and so never null.
+    fn is_key(&self) -> bool {
+        let column = match &self.base {
+            Base::Column { name, .. } => name,
+            Base::Element => return false,
+        };
+        (self.path.is_empty() && (column == "id" || column.starts_with("pk_"))) || self.path == ["id"]
+    }
+}
+
+impl ExprType {
+    /// What a value inside a document compares as.
+    pub fn of_scalar(scalar: Scalar) -> ExprType {
+        let (family, sql) = match scalar {
+            Scalar::Id | Scalar::String | Scalar::Text => (Family::Text, "text"),
+            Scalar::Uuid => (Family::Uuid, "uuid"),
+            Scalar::Int => (Family::Int4, "int4"),
+            Scalar::BigInt => (Family::Int8, "int8"),
+            Scalar::Float => (Family::Float8, "float8"),
+            Scalar::Decimal => (Family::Numeric, "numeric"),
+            Scalar::Boolean => (Family::Bool, "bool"),
+            Scalar::DateTime => (Family::Timestamptz, "timestamptz"),
+            Scalar::Date => (Family::Date, "date"),
+            Scalar::Time => (Family::Time, "time"),
+            Scalar::Json => (Family::Jsonb, "jsonb"),
+        };
+        ExprType { family, array: false, sql: sql.to_owned(), builtin: true }
+    }
+}

@@ -1,0 +1,205 @@
+//! Values → the built-in types that parameters are sent as.
+//!
+//! Every bind is spelled with a built-in type (`$1::text::mood`), so that preparing a statement never
+//! makes the driver look a type up with statements of its own.
+
+use bytes::BytesMut;
+use postgres_types::{IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::intent::value::{Slot, Value, Values};
+use crate::plan::ExprType;
+use crate::schema::catalog::Family;
+
+/// One `$n`: which value, sent as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bind {
+    pub slot: Slot,
+    pub kind: BindKind,
+    pub array: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindKind {
+    Bool,
+    Int8,
+    Float8,
+    Uuid,
+    Text,
+}
+
+/// A value as it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    Bool(bool),
+    Int8(i64),
+    Float8(f64),
+    Uuid(Uuid),
+    Text(String),
+    Bools(Vec<bool>),
+    Int8s(Vec<i64>),
+    Float8s(Vec<f64>),
+    Uuids(Vec<Uuid>),
+    Texts(Vec<String>),
+}
+
+// === impl BindKind ===
+
+impl BindKind {
+    /// How a value for an expression of this type is sent, and what it is cast to afterwards.
+    pub fn of(ty: &ExprType) -> (BindKind, Option<&str>) {
+        if !ty.builtin {
+            return (BindKind::Text, Some(&ty.sql));
+        }
+        match ty.family {
+            Family::Bool => (BindKind::Bool, None),
+            Family::Int2 | Family::Int4 | Family::Int8 => (BindKind::Int8, None),
+            Family::Float8 => (BindKind::Float8, None),
+            Family::Float4 => (BindKind::Float8, Some("float4")),
+            Family::Uuid => (BindKind::Uuid, None),
+            Family::Text | Family::Varchar => (BindKind::Text, None),
+            Family::Numeric
+            | Family::Bpchar
+            | Family::Name
+            | Family::Citext
+            | Family::Timestamptz
+            | Family::Timestamp
+            | Family::Date
+            | Family::Time
+            | Family::Timetz
+            | Family::Interval
+            | Family::Json
+            | Family::Jsonb
+            | Family::Bytea
+            | Family::Enum
+            | Family::Other => (BindKind::Text, Some(&ty.sql)),
+        }
+    }
+
+    pub fn sql(self) -> &'static str {
+        match self {
+            BindKind::Bool => "bool",
+            BindKind::Int8 => "int8",
+            BindKind::Float8 => "float8",
+            BindKind::Uuid => "uuid",
+            BindKind::Text => "text",
+        }
+    }
+}
+
+// === impl Bind ===
+
+impl Bind {
+    pub(super) fn parameter(self, values: &Values) -> Result<Param> {
+        let (value, argument) = values.get(self.slot).ok_or_else(|| Error::invalid("a value is missing"))?;
+        let wrong = |what: String| Error::invalid(format!("{argument}: {what}")).at(&**argument);
+        match (self.array, value) {
+            (true, Value::List(items)) => self.array(items).map_err(wrong),
+            (true, single) => self.array(std::slice::from_ref(single)).map_err(wrong),
+            (false, Value::List(_)) => Err(wrong("a list was given where one value is compared".to_owned())),
+            (false, single) => self.single(single).map_err(wrong),
+        }
+    }
+
+    fn single(self, value: &Value) -> Result<Param, String> {
+        Ok(match self.kind {
+            BindKind::Bool => Param::Bool(to_bool(value)?),
+            BindKind::Int8 => Param::Int8(to_int(value)?),
+            BindKind::Float8 => Param::Float8(to_float(value)?),
+            BindKind::Uuid => Param::Uuid(to_uuid(value)?),
+            BindKind::Text => Param::Text(to_text(value)?),
+        })
+    }
+
+    fn array(self, items: &[Value]) -> Result<Param, String> {
+        Ok(match self.kind {
+            BindKind::Bool => Param::Bools(items.iter().map(to_bool).collect::<Result<_, _>>()?),
+            BindKind::Int8 => Param::Int8s(items.iter().map(to_int).collect::<Result<_, _>>()?),
+            BindKind::Float8 => Param::Float8s(items.iter().map(to_float).collect::<Result<_, _>>()?),
+            BindKind::Uuid => Param::Uuids(items.iter().map(to_uuid).collect::<Result<_, _>>()?),
+            BindKind::Text => Param::Texts(items.iter().map(to_text).collect::<Result<_, _>>()?),
+        })
+    }
+}
+
+fn to_bool(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::Text(text) if text == "true" || text == "false" => Ok(text == "true"),
+        other => Err(format!("{} is not a Boolean", shown(other))),
+    }
+}
+
+fn to_int(value: &Value) -> Result<i64, String> {
+    match value {
+        Value::Int(number) => Ok(*number),
+        Value::Text(text) => text.parse().map_err(|_| format!("{} is not a whole number within 64 bits", shown(value))),
+        other => Err(format!("{} is not a whole number within 64 bits", shown(other))),
+    }
+}
+
+fn to_float(value: &Value) -> Result<f64, String> {
+    match value {
+        Value::Float(number) => Ok(*number),
+        Value::Int(number) => Ok(*number as f64),
+        Value::Text(text) => text.parse().map_err(|_| format!("{} is not a number", shown(value))),
+        other => Err(format!("{} is not a number", shown(other))),
+    }
+}
+
+fn to_uuid(value: &Value) -> Result<Uuid, String> {
+    match value {
+        Value::Uuid(uuid) => Ok(*uuid),
+        Value::Text(text) => Uuid::parse_str(text).map_err(|_| format!("{} is not a UUID", shown(value))),
+        other => Err(format!("{} is not a UUID", shown(other))),
+    }
+}
+
+/// PostgreSQL has no text with a NUL in it, so nothing stored can equal one.
+fn to_text(value: &Value) -> Result<String, String> {
+    Ok(match value {
+        Value::Text(text) if text.contains('\0') => return Err("a text may not hold the character U+0000".to_owned()),
+        Value::Text(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Uuid(uuid) => uuid.to_string(),
+        Value::List(_) => return Err("a list was given where one value is compared".to_owned()),
+    })
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => crate::intent::value::shown(&serde_json::Value::String(text.clone())),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Uuid(uuid) => uuid.to_string(),
+        Value::List(_) => "a list".to_owned(),
+    }
+}
+
+impl ToSql for Param {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Param::Bool(value) => value.to_sql(ty, out),
+            Param::Int8(value) => value.to_sql(ty, out),
+            Param::Float8(value) => value.to_sql(ty, out),
+            Param::Uuid(value) => value.to_sql(ty, out),
+            Param::Text(value) => value.to_sql(ty, out),
+            Param::Bools(value) => value.to_sql(ty, out),
+            Param::Int8s(value) => value.to_sql(ty, out),
+            Param::Float8s(value) => value.to_sql(ty, out),
+            Param::Uuids(value) => value.to_sql(ty, out),
+            Param::Texts(value) => value.to_sql(ty, out),
+        }
+    }
+
+    /// The writer spelled every bind with the type that `Bind::parameter` makes.
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}

@@ -1,0 +1,3 @@
+//! GraphQL over HTTP.
+
+pub mod page;

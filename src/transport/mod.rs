@@ -1,0 +1,3 @@
+//! Bytes ↔ intent: the wires of one port.
+
+pub mod graphql;
