@@ -20,6 +20,7 @@ pub struct Binaries {
     pub psql: PathBuf,
     /// What `postgres --version` prints: version and packager.
     pub version: String,
+    pub major: u32,
 }
 
 // === impl Binaries ===
@@ -65,7 +66,9 @@ impl Binaries {
         }
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         match major(&version) {
-            Some(major) if (OLDEST..=NEWEST).contains(&major) => Ok(Binaries { initdb, postgres, psql, version }),
+            Some(major) if (OLDEST..=NEWEST).contains(&major) => {
+                Ok(Binaries { initdb, postgres, psql, version, major })
+            }
             Some(_) | None => Err(format!("{version}; {OLDEST} to {NEWEST} are supported")),
         }
     }

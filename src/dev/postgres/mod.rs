@@ -110,8 +110,17 @@ impl PrivatePostgres {
 
     /// Creates a database, as a copy of `template` when one is named; nobody may be connected to that one.
     pub fn create_database(&self, name: &str, template: Option<&str>) -> Result<(), Error> {
-        let template = template.map(|template| format!(" TEMPLATE {}", quote(template))).unwrap_or_default();
-        self.execute(cluster::MAINTENANCE_DATABASE, &format!("CREATE DATABASE {}{template}", quote(name)))
+        const CHOOSES_STRATEGY: u32 = 15;
+        let mut sql = format!("CREATE DATABASE {}", quote(name));
+        if let Some(template) = template {
+            sql.push_str(&format!(" TEMPLATE {}", quote(template)));
+        }
+        // Copying files costs two checkpoints, which are nearly free when nothing waits for the disk; a
+        // template of 100 MB then takes less than half the time of writing it to the log.
+        if !self.options.durable && self.binaries.major >= CHOOSES_STRATEGY {
+            sql.push_str(" STRATEGY FILE_COPY");
+        }
+        self.execute(cluster::MAINTENANCE_DATABASE, &sql)
     }
 
     /// Drops a database and every connection to it; one that does not exist is no error.
