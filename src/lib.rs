@@ -18,3 +18,7 @@ pub mod exec;
 
 pub mod engine;
 pub mod transport;
+
+pub mod dev;
+
+pub mod cli;

@@ -1,0 +1,31 @@
+# What a reviewer would do, one word each. `make` alone lists them.
+
+FEATURES := --features grpc-transport
+PYTHON ?= python3
+
+.PHONY: help setup demo test check bench
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing, or say what to type
+	@scripts/setup.sh
+
+demo: ## Serve the shop on port 8080, with a PostgreSQL of its own
+	@scripts/setup.sh demo
+	cargo run --release $(FEATURES) -- dev examples/shop
+
+test: setup ## Run every test, against a real PostgreSQL
+	@if [ -d python/tests ]; then \
+		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m unittest discover -s python/tests -t python; fi
+	@if [ -f tests/clients/package.json ]; then cargo build $(FEATURES) && npm test --prefix tests/clients; fi
+	cargo test $(FEATURES)
+
+check: ## Check format and lints
+	cargo fmt --check
+	cargo clippy --all-targets $(FEATURES) -- -D warnings
+	cargo clippy -- -D warnings
+
+bench: ## Run the benchmarks
+	cargo bench $(FEATURES)

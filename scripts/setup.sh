@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Looks for what the build, the demo and the tests need, and installs what is missing where it may: as root
+# with apt-get. Otherwise it prints the line to type and fails.
+#
+#   scripts/setup.sh        everything
+#   scripts/setup.sh demo   what `make demo` needs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:-everything}
+packages=()   # names for apt-get
+missing=()    # what they are for
+
+need() { missing+=("$1"); packages+=("$2"); }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+has_postgres_server() {
+    local directory
+    for directory in "${PG_BIN:-}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin \
+        /usr/local/opt/postgresql*/bin; do
+        [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/postgres" ] && return 0
+    done
+    have initdb && have postgres
+}
+
+has_python() {
+    have "${PYTHON:-python3}" &&
+        "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    # The lists of a new machine are empty or too old to install from; only then are they fetched.
+    apt-get install -y --no-install-recommends "$@" && return 0
+    apt-get update && apt-get install -y --no-install-recommends "$@"
+}
+
+if ! have cargo; then
+    echo 'setup: cargo is missing. Install Rust from https://rustup.rs, then open a new shell.' >&2
+    exit 1
+fi
+have cc || need 'a C compiler' gcc
+has_python || need 'Python 3.10 or newer' python3
+has_postgres_server || need 'a PostgreSQL server' postgresql
+if [ "$purpose" = everything ] && [ -f tests/clients/package.json ]; then
+    { have node && have npm; } || need 'Node and npm' npm
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+    printf 'setup: missing: %s\n' "${missing[@]}" >&2
+    if ! have apt-get; then
+        printf 'setup: install them with the package manager of this system\n' >&2
+        printf 'setup: a PostgreSQL that lies elsewhere is found by: export PG_BIN=/path/to/its/bin\n' >&2
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        printf 'setup: type: sudo apt-get install -y %s\n' "${packages[*]}" >&2
+        exit 1
+    fi
+    apt_install "${packages[@]}"
+fi
+if ! has_python; then
+    echo "setup: ${PYTHON:-python3} is older than 3.10. Install a newer one, then: export PYTHON=/path/to/python3" >&2
+    exit 1
+fi
+
+if [ "$purpose" = everything ] && [ -f tests/clients/package.json ]; then
+    installed=tests/clients/node_modules/.package-lock.json
+    if [ ! -f "$installed" ] || [ tests/clients/package-lock.json -nt "$installed" ]; then
+        npm ci --prefix tests/clients --no-audit --no-fund
+    fi
+fi

@@ -1,0 +1,5 @@
+//! The one integration binary: every test against a real PostgreSQL.
+
+mod harness;
+mod private_postgres;
+mod projects;
