@@ -2,5 +2,6 @@
 
 pub mod problem;
 pub mod error;
+pub mod config;
 pub mod schema;
 pub mod plan;
