@@ -1,7 +1,8 @@
 //! fraiseql: one compiled schema over one PostgreSQL, served on every wire by one engine.
 
-pub mod problem;
-pub mod error;
+pub mod cli;
 pub mod config;
-pub mod schema;
+pub mod error;
 pub mod plan;
+pub mod problem;
+pub mod schema;

@@ -22,7 +22,10 @@ pub fn build(file: &str, settings: Settings) -> Config {
             version: from.text("project.version"),
             description: from.optional_text("project.description"),
         },
-        fraiseql: Files { schema_file: from.file("fraiseql.schema_file"), output_file: from.file("fraiseql.output_file") },
+        fraiseql: Files {
+            schema_file: from.file("fraiseql.schema_file"),
+            output_file: from.file("fraiseql.output_file"),
+        },
         server: server(&from),
         database: database(&from, file),
         graphql: graphql(&from),

@@ -61,9 +61,9 @@ pub fn proto_package(text: &str) -> Result<(), &'static str> {
 }
 
 pub fn federation_version(text: &str) -> Result<(), &'static str> {
-    let minor = text.strip_prefix("v2.").is_some_and(|minor| {
-        !minor.is_empty() && minor.bytes().all(|digit| digit.is_ascii_digit())
-    });
+    let minor = text
+        .strip_prefix("v2.")
+        .is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|digit| digit.is_ascii_digit()));
     let right = text == "v2" || minor;
     accept(right, "must be v2 or v2.N, such as v2.3")
 }
@@ -128,15 +128,31 @@ mod tests {
         check(super::not_empty, &["a"], &["", " "]);
         check(super::identifier, &["User", "_u1"], &["", "1u", "a-b", "é"]);
         check(super::project_name, &["user-service", "My Shop 2"], &["", "2shop", "a/b", "-"]);
-        check(super::host, &["0.0.0.0", "::", "::1", "localhost", "db-1.internal"], &["", "1.2.3", "[::1]", "a:80", "a b"]);
-        check(super::route, &["/graphql", "/api/v1"], &["", "/", "graphql", "/a/", "/a//b", "/a?b", "/{x}", "/health", "/metrics/x"]);
-        check(super::origin, &["*", "https://a.example", "http://localhost:3000"], &["", "a.example", "https://", "https://a/", "ftp://a"]);
+        check(
+            super::host,
+            &["0.0.0.0", "::", "::1", "localhost", "db-1.internal"],
+            &["", "1.2.3", "[::1]", "a:80", "a b"],
+        );
+        check(
+            super::route,
+            &["/graphql", "/api/v1"],
+            &["", "/", "graphql", "/a/", "/a//b", "/a?b", "/{x}", "/health", "/metrics/x"],
+        );
+        check(
+            super::origin,
+            &["*", "https://a.example", "http://localhost:3000"],
+            &["", "a.example", "https://", "https://a/", "ftp://a"],
+        );
         check(super::proto_package, &["a", "user_service.v1"], &["", "a.", "a-b"]);
         check(super::federation_version, &["v2", "v2.0", "v2.11"], &["", "2", "v1", "v2.", "v2.x", "v21"]);
         check(super::setting_name, &["app.tenant_id", "a.b.c"], &["", "role", "app.", ".x", "app.1"]);
         check(super::header, &["x-tenant-id", "Authorization"], &["", "x y", "x:"]);
         check(super::stream_name, &["orders"], &["", "a.b", "a b", "a*"]);
         check(super::subject, &["users.*", "a.>", "a"], &["", "a..b", "a b"]);
-        check(super::log_filter, &["info", "WARN", "info,fraiseql::exec=debug", "off"], &["", "inof", "x", "a=loud", "info,"]);
+        check(
+            super::log_filter,
+            &["info", "WARN", "info,fraiseql::exec=debug", "off"],
+            &["", "inof", "x", "a=loud", "info,"],
+        );
     }
 }

@@ -58,7 +58,9 @@ pub fn from_text(key: &Key, text: &str) -> Result<Value, Refusal> {
             Err(_) => return Err(wrong_type(key, &quoted(key, text))),
         },
         Kind::Text(_) | Kind::Word(_) | Kind::Url(_) | Kind::File => Value::Text(text.to_owned()),
-        Kind::List(_) | Kind::OneOrMore(_) => Value::Texts(text.split(',').map(|item| item.trim().to_owned()).collect()),
+        Kind::List(_) | Kind::OneOrMore(_) => {
+            Value::Texts(text.split(',').map(|item| item.trim().to_owned()).collect())
+        }
     };
     fits(key, &value).map(|()| value)
 }
@@ -108,7 +110,7 @@ fn text_fits(key: &Key, kind: &Kind, text: &str) -> Result<(), Refusal> {
         Kind::Word(words) => match words.contains(&text) {
             true => Ok(()),
             false => Err(Refusal {
-                reason: format!("must be {}, found {}", one_of(words), quoted(key, text)),
+                reason: format!("it does not take {}", quoted(key, text)),
                 hint: crate::problem::did_you_mean(text, words.iter().copied()),
                 late: false,
             }),
@@ -185,15 +187,6 @@ pub fn expected(key: &Key) -> String {
     }
 }
 
-pub fn one_of(words: &[&str]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    match quoted.as_slice() {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
 fn found(key: &Key, written: &DeValue<'_>) -> String {
     match written {
         DeValue::String(text) => format!("the string {}", quoted(key, text)),
@@ -251,10 +244,13 @@ impl Fault {
                 ("\"${\" is never closed by \"}\"".to_owned(), "a literal \"${\" is written \"$${\"".to_owned(), false)
             }
             Fault::Name(inside) => (
-                format!("{} is not a variable", match key.secrecy {
-                    Secrecy::Open => format!("\"${{{inside}}}\""),
-                    Secrecy::Credentials | Secrecy::Secret => "what stands in \"${…}\"".to_owned(),
-                }),
+                format!(
+                    "{} is not a variable",
+                    match key.secrecy {
+                        Secrecy::Open => format!("\"${{{inside}}}\""),
+                        Secrecy::Credentials | Secrecy::Secret => "what stands in \"${…}\"".to_owned(),
+                    }
+                ),
                 "write ${NAME} or ${NAME:-default}; a literal \"${\" is written \"$${\"".to_owned(),
                 false,
             ),

@@ -21,7 +21,6 @@ pub fn grpc_enabled(facts: &Facts, _: &Settings) -> Value {
 
 /// Never both families at once: a public key must not be accepted as a shared secret.
 pub fn algorithms(_: &Facts, settings: &Settings) -> Value {
-    let names: &[&str] =
-        if settings.is_given("auth.jwt_secret") { &["HS256"] } else { &["RS256", "ES256", "EdDSA"] };
+    let names: &[&str] = if settings.is_given("auth.jwt_secret") { &["HS256"] } else { &["RS256", "ES256", "EdDSA"] };
     Value::Texts(names.iter().map(|name| (*name).to_owned()).collect())
 }

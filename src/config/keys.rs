@@ -44,7 +44,8 @@ pub enum Fallback {
     Bool(bool),
     Integer(u64),
     Text(&'static str),
-    EmptyList,
+    /// An empty list; the text is an example of another.
+    EmptyList(&'static str),
     /// `true` under `fraiseql dev`, else `false`.
     InDev,
     /// Computed from the machine and from other keys; `says` tells how.
@@ -178,9 +179,9 @@ impl Key {
             Fallback::Bool(value) => value.to_string(),
             Fallback::Integer(value) => value.to_string(),
             Fallback::Text(value) => format!("{value:?}"),
-            Fallback::EmptyList => "[]".to_owned(),
             Fallback::InDev => "true".to_owned(),
-            Fallback::Computed { example, .. }
+            Fallback::EmptyList(example)
+            | Fallback::Computed { example, .. }
             | Fallback::Unset { example, .. }
             | Fallback::Required { example } => example.to_owned(),
         };

@@ -62,13 +62,7 @@ pub fn overlay(
     problems
 }
 
-fn put(
-    key: &Key,
-    value: Result<Value, Refusal>,
-    origin: Origin,
-    settings: &mut Settings,
-    problems: &mut Vec<Problem>,
-) {
+fn put(key: &Key, value: Result<Value, Refusal>, origin: Origin, settings: &mut Settings, problems: &mut Vec<Problem>) {
     let given = match value {
         Ok(value) => Given::Value(value),
         Err(refusal) => {

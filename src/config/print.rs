@@ -65,7 +65,7 @@ fn entry(settings: &Settings, key: &Key, path: &str) -> (String, String) {
                 Fallback::Bool(_)
                 | Fallback::Integer(_)
                 | Fallback::Text(_)
-                | Fallback::EmptyList
+                | Fallback::EmptyList(_)
                 | Fallback::InDev
                 | Fallback::Computed { .. }
                 | Fallback::Required { .. } => "not set".to_owned(),

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use super::convert::{self, Refusal};
 use super::keys::{self, Key, Node};
 use super::settings::{Given, Origin, Setting, Settings};
-use super::table::KEYS;
+use super::table::{KEYS, SECTIONS};
 
 /// Reads `text` into `settings` and returns what is wrong with it.
 pub fn read(
@@ -137,10 +137,14 @@ impl Reader<'_> {
         let parent = path.strip_suffix(&spell(name)).unwrap_or("").trim_end_matches('.');
         let mut problem =
             self.problem(path, place, what).nearest(name, keys::children(&keys::pattern(parent)).iter().copied());
-        // A key that was put under the wrong header, or under none, has its one right place elsewhere.
-        let mut places = KEYS.iter().filter(|key| key.name() == name);
-        if let (false, Some(key), None) = (is_table, places.next(), places.next()) {
-            problem = problem.hint(format!("\"{name}\" belongs in {}", header(key.section())));
+        // What was put under the wrong header, or under none, has its one right place elsewhere.
+        let paths = KEYS.iter().map(|key| key.path).chain(SECTIONS.iter().map(|section| section.path));
+        let mut places = paths.filter(|path| path.trim_end_matches("[]").rsplit('.').next() == Some(name));
+        if let (Some(place), None) = (places.next(), places.next()) {
+            problem = problem.hint(match place.rsplit_once('.') {
+                Some((section, _)) => format!("\"{name}\" belongs in {}", header(section)),
+                None => format!("{} is a section of its own", header(place)),
+            });
         }
         self.problems.push(problem);
     }

@@ -49,16 +49,20 @@ fn takes(key: &Key) -> String {
     match key.kind {
         Kind::Integer { min, max } if min == max => format!("{min}"),
         Kind::Integer { min, max } => format!("{}, {min} to {max}", convert::expected(key)),
-        Kind::Word(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
+        Kind::Word(words) => list(words),
         Kind::Url(schemes) => {
             let schemes: Vec<_> = schemes.iter().map(|scheme| format!("`{scheme}://`")).collect();
             format!("a URL, {}", schemes.join(" or "))
         }
         Kind::File => "a path".to_owned(),
-        Kind::List(Kind::Word(words)) => format!("a list of {}", convert::one_of(words).replace(" or ", ", ")),
+        Kind::List(Kind::Word(words)) => format!("a list of {}", list(words)),
         Kind::List(Kind::Url(_)) => "a list of URLs".to_owned(),
         Kind::Bool | Kind::Text(_) | Kind::List(_) | Kind::OneOrMore(_) => convert::expected(key),
     }
+}
+
+fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
 }
 
 fn fallback(key: &Key) -> String {
@@ -66,7 +70,7 @@ fn fallback(key: &Key) -> String {
         Fallback::Bool(value) => format!("`{value}`"),
         Fallback::Integer(value) => format!("`{value}`"),
         Fallback::Text(value) => format!("`\"{value}\"`"),
-        Fallback::EmptyList => "`[]`".to_owned(),
+        Fallback::EmptyList(_) => "`[]`".to_owned(),
         Fallback::InDev => "`true` under `fraiseql dev`, else `false`".to_owned(),
         Fallback::Computed { says, .. } => says.to_owned(),
         Fallback::Unset { means, example } => format!("{means}; e.g. `{example}`"),

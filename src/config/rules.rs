@@ -67,7 +67,8 @@ impl Rules<'_> {
     }
 
     fn server(&mut self) {
-        for (one, other) in [("server.tls.cert_file", "server.tls.key_file"), ("server.tls.key_file", "server.tls.cert_file")]
+        for (one, other) in
+            [("server.tls.cert_file", "server.tls.key_file"), ("server.tls.key_file", "server.tls.cert_file")]
         {
             if self.settings.is_given(one) && !self.settings.is_given(other) {
                 self.push(one, format!("needs {other} beside it"), "TLS takes a certificate and its key");
@@ -142,7 +143,11 @@ impl Rules<'_> {
         let keys = ["auth.jwt_secret", "auth.jwks_url", "auth.public_key_file"];
         let given: Vec<&str> = keys.into_iter().filter(|path| self.settings.is_given(path)).collect();
         for extra in given.iter().skip(1) {
-            self.push(extra, format!("{} is set too", given[0]), "keep one of jwt_secret, jwks_url and public_key_file");
+            self.push(
+                extra,
+                format!("{} is set too", given[0]),
+                "keep one of jwt_secret, jwks_url and public_key_file",
+            );
         }
         if given.is_empty() && self.settings.settled("auth.required") == Some(Value::Bool(true)) {
             let hint = "set jwt_secret, jwks_url or public_key_file";
@@ -156,7 +161,8 @@ impl Rules<'_> {
             if algorithms.is_empty() {
                 self.push("auth.algorithms", "must name at least one", "for example: algorithms = [\"RS256\"]");
             } else if let [misfit, ..] = misfits.as_slice() {
-                let hint = if shared { "a shared secret takes HS256, HS384 or HS512" } else { "HS… needs jwt_secret" };
+                let hint =
+                    if shared { "a shared secret takes HS256, HS384 or HS512" } else { "HS… needs jwt_secret" };
                 self.push("auth.algorithms", format!("{misfit} does not go with {key}"), hint);
             }
         }
@@ -234,7 +240,5 @@ pub fn missing_url(settings: &Settings, file: &str) -> Problem {
 /// Why there is no NATS.
 pub fn missing_nats_url(settings: &Settings, file: &str) -> Problem {
     let example = keys::find("observers.nats_url").map(keys::Key::example).unwrap_or_default();
-    settings
-        .problem(file, "observers.nats_url", "no NATS is named")
-        .hint(format!("write in [observers]: {example}"))
+    settings.problem(file, "observers.nats_url", "no NATS is named").hint(format!("write in [observers]: {example}"))
 }

@@ -151,9 +151,11 @@ impl Settings {
     /// Whether the file opens the section or anybody sets a key in it.
     pub fn has_section(&self, section: &str) -> bool {
         self.sections.contains_key(section)
-            || self.tables.keys().chain(self.given.keys()).any(|path| {
-                path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
-            })
+            || self
+                .tables
+                .keys()
+                .chain(self.given.keys())
+                .any(|path| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// A problem with a key, where it stands.
@@ -171,7 +173,9 @@ impl Settings {
     pub fn position(&self, path: &str) -> Option<(usize, usize)> {
         let given = self.given.get(path).and_then(|setting| setting.position);
         let section = path.rsplit_once('.').map_or(path, |(section, _)| section);
-        given.or_else(|| self.sections.get(path).copied().flatten()).or_else(|| self.sections.get(section).copied().flatten())
+        given
+            .or_else(|| self.sections.get(path).copied().flatten())
+            .or_else(|| self.sections.get(section).copied().flatten())
     }
 
     pub fn given(&self, path: &str) -> Option<&Setting> {
@@ -211,7 +215,7 @@ impl Settings {
             Fallback::Bool(value) => Some(Value::Bool(value)),
             Fallback::Integer(value) => Some(Value::Integer(value)),
             Fallback::Text(value) => Some(Value::Text(value.to_owned())),
-            Fallback::EmptyList => Some(Value::Texts(Vec::new())),
+            Fallback::EmptyList(_) => Some(Value::Texts(Vec::new())),
             Fallback::InDev => Some(Value::Bool(self.facts.mode == Mode::Dev)),
             Fallback::Computed { compute, .. } => Some(compute(&self.facts, self)),
             Fallback::Unset { .. } | Fallback::Required { .. } => None,

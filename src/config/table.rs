@@ -130,20 +130,18 @@ pub const KEYS: &[Key] = &[
     key(
         "server.cors.origins",
         Kind::List(&Kind::Text(check::origin)),
-        Fallback::EmptyList,
-        "Origins that browsers may call from, such as `\"https://app.example.com\"`; `\"*\"` for all.",
+        Fallback::EmptyList("[\"https://app.example.com\"]"),
+        "Origins that browsers may call from; `\"*\"` for all.",
     ),
-    key(
-        "server.tls.cert_file",
-        Kind::File,
-        unset("no TLS", "\"tls/cert.pem\""),
-        "The certificate chain in PEM.",
-    ),
+    key("server.tls.cert_file", Kind::File, unset("no TLS", "\"tls/cert.pem\""), "The certificate chain in PEM."),
     key("server.tls.key_file", Kind::File, unset("no TLS", "\"tls/key.pem\""), "The private key in PEM."),
     key(
         "database.url",
         Kind::Url(POSTGRES),
-        unset("the variable `DATABASE_URL`; commands that need a database refuse to start without either", "\"${DATABASE_URL}\""),
+        unset(
+            "the variable `DATABASE_URL`; commands that need a database refuse to start without either",
+            "\"${DATABASE_URL}\"",
+        ),
         "Where PostgreSQL is.",
     )
     .secrecy(Secrecy::Credentials),
@@ -171,16 +169,11 @@ pub const KEYS: &[Key] = &[
         Fallback::Computed { says: "half of `pool_max`", example: "10", compute: defaults::stream_connections },
         "The most connections that streams may hold at once.",
     ),
-    key(
-        "database.ssl_mode",
-        Kind::Word(SSL_MODES),
-        Fallback::Text("prefer"),
-        "TLS to PostgreSQL, as libpq means it.",
-    ),
+    key("database.ssl_mode", Kind::Word(SSL_MODES), Fallback::Text("prefer"), "TLS to PostgreSQL, as libpq means it."),
     key(
         "database.replica_urls",
         Kind::List(&Kind::Url(POSTGRES)),
-        Fallback::EmptyList,
+        Fallback::EmptyList("[\"${REPLICA_URL}\"]"),
         "Read replicas.",
     )
     .secrecy(Secrecy::Credentials),
@@ -206,12 +199,7 @@ pub const KEYS: &[Key] = &[
         "The most selected fields after fragments are expanded; lists do not multiply.",
     ),
     key("graphql.max_aliases", COUNT, Fallback::Integer(50), "The most aliases in a document."),
-    key(
-        "graphql.max_page_rows",
-        COUNT_OR_NONE,
-        Fallback::Integer(0),
-        "The most rows of a root list; 0 is unlimited.",
-    ),
+    key("graphql.max_page_rows", COUNT_OR_NONE, Fallback::Integer(0), "The most rows of a root list; 0 is unlimited."),
     key("graphql.batching", Kind::Bool, Fallback::Bool(false), "Accept an array of requests in one body."),
     key("rest.enabled", Kind::Bool, Fallback::Bool(true), "Serve REST."),
     key("rest.path", ROUTE, Fallback::Text("/rest"), "The prefix of every route."),
@@ -269,7 +257,12 @@ pub const KEYS: &[Key] = &[
         unset("as `schema.json` says", "true"),
         "Be a subgraph: answer `_service` and `_entities`.",
     ),
-    key("federation.service_name", NAME, unset("as `schema.json` says, else `project.name`", "\"user-service\""), "The subgraph's name."),
+    key(
+        "federation.service_name",
+        NAME,
+        unset("as `schema.json` says, else `project.name`", "\"user-service\""),
+        "The subgraph's name.",
+    ),
     key(
         "federation.version",
         Kind::Text(check::federation_version),
@@ -364,11 +357,16 @@ pub const KEYS: &[Key] = &[
         unset("no key file", "\"keys/issuer.pem\""),
         "The issuer's public key in PEM.",
     ),
-    key("auth.issuer", NAME, unset("any issuer", "\"https://login.example.com/\""), "The `iss` that a token must carry."),
+    key(
+        "auth.issuer",
+        NAME,
+        unset("any issuer", "\"https://login.example.com/\""),
+        "The `iss` that a token must carry.",
+    ),
     key(
         "auth.audience",
         Kind::OneOrMore(&NAME),
-        Fallback::EmptyList,
+        Fallback::EmptyList("[\"shop\"]"),
         "A token's `aud` must hold one of these; empty accepts any.",
     ),
     key(
@@ -433,7 +431,7 @@ pub const KEYS: &[Key] = &[
     key(
         "observers.publish[].operations",
         Kind::List(&Kind::Word(OPERATIONS)),
-        Fallback::EmptyList,
+        Fallback::EmptyList("[\"create\", \"update\"]"),
         "Which mutations; empty is all.",
     ),
     key(

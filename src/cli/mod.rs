@@ -1,0 +1,3 @@
+//! One file per command, and what the commands share on the terminal.
+
+pub mod report;
