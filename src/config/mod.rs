@@ -107,10 +107,12 @@ impl Config {
         need: Need,
     ) -> Result<Config, Vec<Problem>> {
         let mut settings = Settings::new(facts);
-        let mut problems = read::read(file, text, environment, &mut settings);
+        let (readable, mut problems) = match read::read(file, text, environment, &mut settings) {
+            Ok(problems) => (true, problems),
+            Err(problems) => (false, problems),
+        };
         problems.extend(overlay::overlay(environment, overrides, &mut settings));
-        let unreadable = problems.iter().any(|problem| problem.path.is_empty());
-        if !unreadable {
+        if readable {
             problems.extend(rules::check(file, &settings, facts, need));
         }
         if problems.is_empty() {

@@ -13,21 +13,22 @@ use super::keys::{self, Key, Node};
 use super::settings::{Given, Origin, Setting, Settings};
 use super::table::{KEYS, SECTIONS};
 
-/// Reads `text` into `settings` and returns what is wrong with it.
+/// Reads `text` into `settings` and returns what is wrong with it; `Err` when it is not TOML at all, and
+/// `settings` have nothing of it.
 pub fn read(
     file: &str,
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
     settings: &mut Settings,
-) -> Vec<Problem> {
+) -> Result<Vec<Problem>, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let lines = Lines { text };
     if !errors.is_empty() {
-        return syntax(file, &lines, &errors);
+        return Err(syntax(file, &lines, &errors));
     }
     let mut reader = Reader { file, lines, environment, settings, problems: Vec::new() };
     reader.table("", document.get_ref());
-    reader.problems
+    Ok(reader.problems)
 }
 
 /// One problem a line: a single missing quote makes the parser complain several times.

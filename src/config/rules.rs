@@ -195,10 +195,9 @@ impl Rules<'_> {
     }
 
     fn rate_limit(&mut self) {
-        for path in ["rate_limit.burst", "rate_limit.key"] {
-            if self.settings.is_given(path) && !self.settings.is_given("rate_limit.requests_per_second") {
-                self.push(path, "limits nothing without requests_per_second", "for example: requests_per_second = 100");
-            }
+        if self.settings.is_given("rate_limit.burst") && !self.settings.is_given("rate_limit.requests_per_second") {
+            let hint = "for example: requests_per_second = 100";
+            self.push("rate_limit.burst", "limits nothing without requests_per_second", hint);
         }
     }
 

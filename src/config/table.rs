@@ -26,7 +26,7 @@ const SECONDS: Kind = Kind::Integer { min: 1, max: i32::MAX as u64 };
 const SECONDS_OR_NONE: Kind = Kind::Integer { min: 0, max: i32::MAX as u64 };
 const COUNT: Kind = Kind::Integer { min: 1, max: u32::MAX as u64 };
 const COUNT_OR_NONE: Kind = Kind::Integer { min: 0, max: u32::MAX as u64 };
-const BYTES: Kind = Kind::Integer { min: 1024, max: 1 << 40 };
+const BYTES: Kind = Kind::Integer { min: 1024, max: u32::MAX as u64 };
 const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 10_000 };
 const POSTGRES: &[&str] = &["postgres", "postgresql"];
 const HTTP: &[&str] = &["http", "https"];
@@ -138,11 +138,8 @@ pub const KEYS: &[Key] = &[
     key(
         "database.url",
         Kind::Url(POSTGRES),
-        unset(
-            "the variable `DATABASE_URL`; commands that need a database refuse to start without either",
-            "\"${DATABASE_URL}\"",
-        ),
-        "Where PostgreSQL is.",
+        unset("the variable `DATABASE_URL`", "\"${DATABASE_URL}\""),
+        "Where PostgreSQL is; `run` refuses to start without it.",
     )
     .secrecy(Secrecy::Credentials),
     key(

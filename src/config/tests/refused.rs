@@ -190,10 +190,19 @@ fn tables_of_arrays_are_complete_and_unique() {
 
 #[test]
 fn a_syntax_error_is_named_with_its_place() {
-    check("[server]\nport = \n", &["A"]);
-    check("[server\nport = 1\n", &["B"]);
-    check("[server]\nport = 1\nport = 2\n", &["C"]);
-    check("[server]\nhost = \"a\nport = 2\nxyz\n", &["D"]);
+    check(
+        "[server]\nport = \n",
+        &["fraiseql.toml:2:8: this is not TOML: string values must be quoted, expected literal string"],
+    );
+    check("[server\nport = 1\n", &["fraiseql.toml:1:8: this is not TOML: unclosed table, expected `]`"]);
+    check("[server]\nport = 1\nport = 2\n", &["fraiseql.toml:3:1: this is not TOML: duplicate key"]);
+    check(
+        "[server]\nhost = \"a\nport = 2\nxyz\n",
+        &[
+            "fraiseql.toml:2:10: this is not TOML: invalid basic string, expected `\"`",
+            "fraiseql.toml:4:4: this is not TOML: key with no value, expected `=`",
+        ],
+    );
 }
 
 #[test]
