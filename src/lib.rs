@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod problem;
+pub mod config;
 
 pub mod schema;
 

@@ -1,3 +1,4 @@
-//! The commands, one file each.
+//! One file per command, and what the commands share on the terminal.
 
 pub mod init;
+pub mod report;
