@@ -4,3 +4,4 @@ pub mod problem;
 pub mod error;
 pub mod schema;
 pub mod plan;
+pub mod codec;
