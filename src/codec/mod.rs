@@ -20,6 +20,8 @@ mod json_time;
 pub mod pg;
 mod scan;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 use std::error::Error as StdError;
