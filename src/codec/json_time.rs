@@ -7,6 +7,7 @@ use super::pg::{self, Interval, Moment};
 const SECOND_US: i64 = 1_000_000;
 const HOUR_US: i64 = 3_600 * SECOND_US;
 
+/// Infinite from PostgreSQL 17 on; before, the longest interval of all, which nobody stores.
 const INFINITE: Interval = Interval { months: i32::MAX, days: i32::MAX, micros: i64::MAX };
 const NEGATIVE_INFINITE: Interval = Interval { months: i32::MIN, days: i32::MIN, micros: i64::MIN };
 
