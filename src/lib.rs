@@ -16,6 +16,7 @@ pub mod intent;
 pub mod plan;
 pub mod sql;
 pub mod exec;
+pub mod codec;
 
 pub mod engine;
 pub mod transport;

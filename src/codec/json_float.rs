@@ -1,0 +1,321 @@
+//! Floats as JSON text, digit for digit as PostgreSQL prints them.
+//!
+//! Both sides run Ryu, with one difference: where the mantissa is even, a decimal that lies exactly
+//! between two floats reads back as this one, and the `ryu` crate takes it when it is shorter, while
+//! PostgreSQL never does (`acceptBounds = false` in its `d2s.c`). Such decimals are recognised and the
+//! shortest one strictly inside is searched for instead.
+
+use super::json_text::integer;
+
+/// The parts of a finite float: `mantissa` × 2^`exponent`.
+#[derive(Clone, Copy)]
+struct Binary {
+    mantissa: u64,
+    exponent: i32,
+    /// The next float below is half as far away as the next one above.
+    at_power_of_two: bool,
+}
+
+/// The digits of a positive decimal, without zeros at either end, and the power of ten of the first.
+struct Digits {
+    bytes: [u8; 20],
+    count: usize,
+    exponent: i32,
+}
+
+/// What differs between the two widths.
+#[derive(Clone, Copy)]
+struct Width {
+    /// The power of ten from which on the scientific form is used (`DBL_DIG`, `FLT_DIG`).
+    scientific_from: i32,
+    /// The most digits that any value needs.
+    digits_max: usize,
+}
+
+const DOUBLE: Width = Width { scientific_from: 15, digits_max: 17 };
+const SINGLE: Width = Width { scientific_from: 6, digits_max: 9 };
+
+/// `NaN` and the infinities are strings.
+#[inline]
+pub fn float8(value: f64, out: &mut Vec<u8>) {
+    // Whole numbers below the scientific form are printed in full.
+    if value.abs() < 1e15 && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
+        return integer(value as i64, out);
+    }
+    if !value.is_finite() {
+        return special(value.is_nan(), value.is_sign_negative(), out);
+    }
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let magnitude = value.abs();
+    if magnitude == 0.0 {
+        return out.push(b'0');
+    }
+    let mut digits = Digits::read(ryu::Buffer::new().format_finite(magnitude).as_bytes());
+    let binary = Binary::of_double(magnitude);
+    if digits.lies_between(binary) {
+        digits = inside(DOUBLE, magnitude, binary, |text| text.parse() == Ok(magnitude)).unwrap_or(digits);
+    }
+    digits.write(DOUBLE, out);
+}
+
+#[inline]
+pub fn float4(value: f32, out: &mut Vec<u8>) {
+    if value.abs() < 1e6 && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
+        return integer(value as i32, out);
+    }
+    if !value.is_finite() {
+        return special(value.is_nan(), value.is_sign_negative(), out);
+    }
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let magnitude = value.abs();
+    if magnitude == 0.0 {
+        return out.push(b'0');
+    }
+    let mut digits = Digits::read(ryu::Buffer::new().format_finite(magnitude).as_bytes());
+    let binary = Binary::of_single(magnitude);
+    if digits.lies_between(binary) {
+        digits = inside(SINGLE, f64::from(magnitude), binary, |text| text.parse() == Ok(magnitude)).unwrap_or(digits);
+    }
+    digits.write(SINGLE, out);
+}
+
+fn special(nan: bool, negative: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(match (nan, negative) {
+        (true, true | false) => b"\"NaN\"",
+        (false, false) => b"\"Infinity\"",
+        (false, true) => b"\"-Infinity\"",
+    });
+}
+
+/// The shortest decimal that reads back as the value and lies between no two floats. One value in
+/// thousands comes here, so that text is good enough.
+#[cold]
+fn inside(width: Width, value: f64, binary: Binary, reads_back: impl Fn(&str) -> bool) -> Option<Digits> {
+    let fits = |text: &str| reads_back(text).then(|| Digits::read(text.as_bytes())).filter(|d| !d.lies_between(binary));
+    for count in 1..=width.digits_max {
+        let nearest = format!("{value:.*e}", count - 1);
+        if let Some(digits) = fits(&nearest) {
+            return Some(digits);
+        }
+        // Below a power of two there is less room than above, where the next decimal may still fit.
+        if binary.at_power_of_two
+            && let Some(digits) = Digits::read(nearest.as_bytes()).next(count).and_then(|next| fits(&next))
+        {
+            return Some(digits);
+        }
+    }
+    None
+}
+
+// === impl Binary ===
+
+impl Binary {
+    fn of_double(value: f64) -> Binary {
+        let bits = value.to_bits();
+        Binary::new(bits & ((1 << 52) - 1), (bits >> 52 & 0x7ff) as i32, 52, 1075)
+    }
+
+    fn of_single(value: f32) -> Binary {
+        let bits = value.to_bits();
+        Binary::new((bits & ((1 << 23) - 1)).into(), (bits >> 23 & 0xff) as i32, 23, 150)
+    }
+
+    fn new(fraction: u64, biased: i32, width: u32, bias: i32) -> Binary {
+        if biased == 0 {
+            return Binary { mantissa: fraction, exponent: 1 - bias, at_power_of_two: false };
+        }
+        Binary {
+            mantissa: fraction | 1 << width,
+            exponent: biased - bias,
+            at_power_of_two: fraction == 0 && biased > 1,
+        }
+    }
+}
+
+// === impl Digits ===
+
+impl Digits {
+    /// From the text that `ryu` or `{:e}` prints of a positive number: digits, a point, an exponent.
+    fn read(text: &[u8]) -> Digits {
+        let mut digits = Digits { bytes: [b'0'; 20], count: 0, exponent: -1 };
+        let (mut seen_point, mut power, mut power_negative) = (false, 0i32, false);
+        let mut at = 0;
+        while let Some(byte) = text.get(at) {
+            at += 1;
+            match byte {
+                b'.' => seen_point = true,
+                b'e' => break,
+                byte => {
+                    let leading = digits.count == 0 && *byte == b'0';
+                    if !leading && digits.count < digits.bytes.len() {
+                        digits.bytes[digits.count] = *byte;
+                        digits.count += 1;
+                    }
+                    // Each digit before the point moves the first one up, each zero after it down.
+                    if !seen_point && !leading {
+                        digits.exponent += 1;
+                    } else if seen_point && leading {
+                        digits.exponent -= 1;
+                    }
+                }
+            }
+        }
+        while let Some(byte) = text.get(at) {
+            at += 1;
+            match byte {
+                b'-' => power_negative = true,
+                b'+' => {}
+                byte => power = 10 * power + i32::from(byte.wrapping_sub(b'0')),
+            }
+        }
+        digits.exponent += if power_negative { -power } else { power };
+        while digits.count > 1 && digits.bytes[digits.count - 1] == b'0' {
+            digits.count -= 1;
+        }
+        digits
+    }
+
+    fn number(&self) -> u64 {
+        self.bytes[..self.count]
+            .iter()
+            .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))))
+    }
+
+    /// The text of the next decimal with `count` digits.
+    fn next(&self, count: usize) -> Option<String> {
+        let shift = u32::try_from(count.checked_sub(self.count)?).ok()?;
+        let number = self.number().checked_mul(10u64.checked_pow(shift)?)? + 1;
+        Some(format!("{number}e{}", self.exponent - (count as i32 - 1)))
+    }
+
+    /// Whether this lies exactly half way between the float and the one below or above.
+    #[inline]
+    fn lies_between(&self, binary: Binary) -> bool {
+        // As integers: number × 10^ten = odd × 2^two. The powers of two must agree, which alone rules
+        // out nearly every value.
+        let ten = self.exponent - (self.count as i32 - 1);
+        if binary.exponent - 1 < ten || ten.unsigned_abs() > 27 {
+            return false;
+        }
+        let number = self.number();
+        let two = ten + number.trailing_zeros() as i32;
+        let number = number >> number.trailing_zeros().min(63);
+        let equals = |odd: u64, exponent: i32| {
+            let five = 5u128.pow(ten.unsigned_abs());
+            two == exponent
+                && if ten >= 0 {
+                    u128::from(number).checked_mul(five) == Some(odd.into())
+                } else {
+                    Some(number.into()) == u128::from(odd).checked_mul(five)
+                }
+        };
+        let Binary { mantissa, exponent, at_power_of_two } = binary;
+        if equals(2 * mantissa + 1, exponent - 1) {
+            return true;
+        }
+        match at_power_of_two {
+            false => equals(2 * mantissa - 1, exponent - 1),
+            true => equals(4 * mantissa - 1, exponent - 2),
+        }
+    }
+
+    fn write(&self, width: Width, out: &mut Vec<u8>) {
+        const ZEROS: [u8; 16] = [b'0'; 16];
+        let digits = &self.bytes[..self.count];
+        let exponent = self.exponent;
+        if (0..width.scientific_from).contains(&exponent) {
+            let whole = exponent as usize + 1;
+            match digits.split_at_checked(whole) {
+                Some((whole, [])) => out.extend_from_slice(whole),
+                Some((whole, fraction)) => {
+                    out.extend_from_slice(whole);
+                    out.push(b'.');
+                    out.extend_from_slice(fraction);
+                }
+                None => {
+                    out.extend_from_slice(digits);
+                    out.extend_from_slice(&ZEROS[..whole - digits.len()]);
+                }
+            }
+        } else if (-4..0).contains(&exponent) {
+            out.extend_from_slice(b"0.");
+            out.extend_from_slice(&ZEROS[..exponent.unsigned_abs() as usize - 1]);
+            out.extend_from_slice(digits);
+        } else {
+            let (first, rest) = digits.split_at(1);
+            out.extend_from_slice(first);
+            if !rest.is_empty() {
+                out.push(b'.');
+                out.extend_from_slice(rest);
+            }
+            out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+            if exponent.unsigned_abs() < 10 {
+                out.push(b'0');
+            }
+            integer(exponent.unsigned_abs(), out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: Copy>(write: fn(T, &mut Vec<u8>), cases: &[(T, &str)]) {
+        for (value, expected) in cases {
+            let mut out = Vec::new();
+            write(*value, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), *expected);
+        }
+    }
+
+    #[test]
+    fn layout() {
+        check(
+            float8,
+            &[
+                (0.0, "0"),
+                (-0.0, "-0"),
+                (-1.0, "-1"),
+                (0.1, "0.1"),
+                (0.0001, "0.0001"),
+                (0.00001, "1e-05"),
+                (123_456_789_012_345.0, "123456789012345"),
+                (1e15, "1e+15"),
+                (123456.789, "123456.789"),
+                (1.5e300, "1.5e+300"),
+                (5e-324, "5e-324"),
+                (f64::NAN, "\"NaN\""),
+                (f64::INFINITY, "\"Infinity\""),
+                (f64::NEG_INFINITY, "\"-Infinity\""),
+            ],
+        );
+        check(float4, &[(999_999.0, "999999"), (1e6, "1e+06"), (0.1, "0.1"), (1.5e-5, "1.5e-05"), (-0.0, "-0")]);
+    }
+
+    #[test]
+    fn any_bits_read_back() {
+        // A fixed sequence that covers all exponents.
+        let mut bits = 0x9e37_79b9_7f4a_7c15u64;
+        for _ in 0..100_000 {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            let (double, single) = (f64::from_bits(bits), f32::from_bits(bits as u32));
+            let mut out = Vec::new();
+            if double.is_finite() {
+                float8(double, &mut out);
+                assert_eq!(std::str::from_utf8(&out).unwrap().parse::<f64>().unwrap().to_bits(), double.to_bits());
+            }
+            out.clear();
+            if single.is_finite() {
+                float4(single, &mut out);
+                assert_eq!(std::str::from_utf8(&out).unwrap().parse::<f32>().unwrap().to_bits(), single.to_bits());
+            }
+        }
+    }
+}
