@@ -32,7 +32,8 @@ pub fn mutation(object: &mut Object) -> Operation {
         None | Some("flatten") => false,
         Some("jsonb") => true,
         Some(other) => {
-            let problem = object.reports.at(object.path_of("input_style"), format!("\"{other}\" is not an input style"));
+            let problem =
+                object.reports.at(object.path_of("input_style"), format!("\"{other}\" is not an input style"));
             object.reports.refuse(problem.nearest(other, ["flatten", "jsonb"]));
             false
         }

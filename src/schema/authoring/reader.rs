@@ -102,7 +102,7 @@ impl<'a> Object<'a> {
 
     /// The value, `null` included.
     pub fn raw(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.known.push(key);
+        self.accept(&[key]);
         self.map.get(key)
     }
 
@@ -179,7 +179,11 @@ impl<'a> Object<'a> {
 
     /// Keys that other tools read and that change nothing that is served here.
     pub fn accept(&mut self, keys: &[&'static str]) {
-        self.known.extend(keys);
+        for key in keys {
+            if !self.known.contains(key) {
+                self.known.push(key);
+            }
+        }
     }
 
     /// A key whose feature does not exist here: said once, when it is used.

@@ -102,7 +102,11 @@ impl Scanner<'_> {
             }
             b'"' => self.string(),
             _ => {
-                while self.bytes.get(self.at).is_some_and(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')) {
+                while self
+                    .bytes
+                    .get(self.at)
+                    .is_some_and(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n'))
+                {
                     self.at += 1;
                 }
             }

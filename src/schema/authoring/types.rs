@@ -229,9 +229,7 @@ fn relationship(object: &mut Object) -> Option<Field> {
     let description = object.text("description");
     let to_one = TypeRef::named(target.as_str(), true);
     let (ty, pair) = match cardinality.replace('_', "").to_lowercase().as_str() {
-        "onetomany" => {
-            (TypeRef::list(TypeRef { nullable: false, ..to_one }, false), (referenced, foreign))
-        }
+        "onetomany" => (TypeRef::list(TypeRef { nullable: false, ..to_one }, false), (referenced, foreign)),
         "manytoone" | "onetoone" => (to_one, (foreign, referenced)),
         "" => return None,
         _ => {
