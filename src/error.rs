@@ -134,7 +134,14 @@ impl Code {
 
 impl Error {
     pub fn new(stage: Stage, code: Code, message: impl Into<String>) -> Self {
-        Error { stage, code, message: message.into(), argument: None, retry_after_secs: None, cause: None }
+        Error {
+            stage,
+            code,
+            message: message.into(),
+            argument: None,
+            retry_after_secs: None,
+            cause: None,
+        }
     }
 
     /// A request that cannot mean anything: the caller has to change it.

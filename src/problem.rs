@@ -22,7 +22,13 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(file: &str, path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Problem { file: file.to_owned(), position: None, path: path.into(), reason: reason.into(), hint: None }
+        Problem {
+            file: file.to_owned(),
+            position: None,
+            path: path.into(),
+            reason: reason.into(),
+            hint: None,
+        }
     }
 
     pub fn at(mut self, line: usize, column: usize) -> Self {

@@ -64,32 +64,15 @@ pub enum Node {
     TypeName,
     /// Withheld from this caller: always null, and never read.
     Masked,
-    Leaf {
-        column: usize,
-        leaf: Leaf,
-    },
+    Leaf { column: usize, leaf: Leaf },
     /// An array column of leaves; `item_nullable` is about its elements.
-    LeafList {
-        column: usize,
-        leaf: Leaf,
-        item_nullable: bool,
-    },
+    LeafList { column: usize, leaf: Leaf, item_nullable: bool },
     /// A joined object: a record or null.
-    Record {
-        column: usize,
-        object: Object,
-    },
+    Record { column: usize, object: Object },
     /// A joined list: `record[]`.
-    RecordList {
-        column: usize,
-        object: Object,
-        item_nullable: bool,
-    },
+    RecordList { column: usize, object: Object, item_nullable: bool },
     /// A json or jsonb column that is walked through a shape of its own.
-    Document {
-        column: usize,
-        value: Document,
-    },
+    Document { column: usize, value: Document },
 }
 
 /// A scalar or enum value in a column of its own.
@@ -119,14 +102,8 @@ pub enum Document {
     Enum(EnumNames),
     Object(DocumentObject),
     /// An interface or a union: the case is chosen by the document's `__typename`.
-    Abstract {
-        type_name: Name,
-        cases: Vec<DocumentObject>,
-    },
-    List {
-        item: Box<Document>,
-        item_nullable: bool,
-    },
+    Abstract { type_name: Name, cases: Vec<DocumentObject> },
+    List { item: Box<Document>, item_nullable: bool },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -148,10 +125,7 @@ pub enum DocumentSource {
     TypeName,
     Masked,
     /// The value under this snake_case key of the document.
-    Stored {
-        stored: Name,
-        value: Document,
-    },
+    Stored { stored: Name, value: Document },
 }
 
 /// A relay connection. The record of an edge holds the node's columns, then the cursor's.

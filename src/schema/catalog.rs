@@ -188,9 +188,7 @@ impl Family {
         match scalar {
             Scalar::Id => text || matches!(self, Uuid | Int2 | Int4 | Int8),
             Scalar::Uuid => text || self == Uuid,
-            Scalar::String => {
-                text || matches!(self, Uuid | Interval | Bytea | Date | Time | Timetz | Timestamp | Timestamptz | Other)
-            }
+            Scalar::String => text || matches!(self, Uuid | Interval | Bytea | Date | Time | Timetz | Timestamp | Timestamptz | Other),
             Scalar::Text => text || matches!(self, Uuid | Interval | Bytea | Other),
             Scalar::Int => matches!(self, Int2 | Int4),
             Scalar::BigInt => matches!(self, Int2 | Int4 | Int8),

@@ -17,8 +17,9 @@ pub fn snake_case(name: &str) -> String {
     for (i, c) in chars.iter().enumerate() {
         if c.is_ascii_uppercase() {
             let after_lower = i > 0 && (chars[i - 1].is_ascii_lowercase() || chars[i - 1].is_ascii_digit());
-            let ends_run =
-                i > 0 && chars[i - 1].is_ascii_uppercase() && chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
+            let ends_run = i > 0
+                && chars[i - 1].is_ascii_uppercase()
+                && chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
             if after_lower || ends_run {
                 out.push('_');
             }
@@ -94,9 +95,7 @@ mod tests {
             assert_eq!(camel_case(snake), camel);
         }
         assert_eq!(pascal_case("user-service".replace('-', "_").as_str()), "UserService");
-        for (one, many) in
-            [("user", "users"), ("box", "boxes"), ("category", "categories"), ("day", "days"), ("news", "news")]
-        {
+        for (one, many) in [("user", "users"), ("box", "boxes"), ("category", "categories"), ("day", "days"), ("news", "news")] {
             assert_eq!(plural(one), many);
         }
     }

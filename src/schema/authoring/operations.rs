@@ -50,7 +50,7 @@ pub fn subscription(object: &mut Object) -> Operation {
     operation.topic = object.text("topic");
     operation.verb = verb(object);
     object.unsafe_to_ignore("requires_actor", "use requires_role on the type");
-    operation.requires_role = object.text("requires_role");
+    operation.requires_role = object.filled_text("requires_role");
     for key in ["filter", "fields"] {
         object.without_effect(key, "");
     }
@@ -124,7 +124,7 @@ fn returned_type(object: &mut Object, kind: Kind) -> String {
 fn served(object: &mut Object, operation: &mut Operation) {
     operation.sql_source = object.text("sql_source");
     operation.inject = injected(object, "inject_params");
-    operation.requires_role = object.text("requires_role");
+    operation.requires_role = object.filled_text("requires_role");
     object.unsafe_to_ignore("requires_actor", "use requires_role");
     object.unsafe_to_ignore("authorize", "use requires_role");
     let default_method = if operation.kind == Kind::Query { "GET" } else { "POST" };

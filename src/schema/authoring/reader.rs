@@ -123,7 +123,16 @@ impl<'a> Object<'a> {
         if self.map.get(key).is_none_or(Value::is_null) {
             self.reports.refuse(self.reports.at(self.path.clone(), format!("the key \"{key}\" is missing")));
         }
-        self.text(key).unwrap_or_default()
+        self.filled_text(key).unwrap_or_default()
+    }
+
+    /// A text that means nothing when it is empty: a role of no name would guard nothing.
+    pub fn filled_text(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        if text.is_empty() {
+            self.refuse(key, "must not be empty");
+        }
+        Some(text)
     }
 
     /// A boolean that is false when absent.
@@ -160,6 +169,20 @@ impl<'a> Object<'a> {
         items
             .filter_map(|(index, item)| Object::read(item, format!("{path}[{index}]"), self.reports, &mut read))
             .collect()
+    }
+
+    /// Each object of a list that must be there and hold something; an absent one has been reported.
+    pub fn each_required<T>(&mut self, key: &'static str, read: impl FnMut(&mut Object<'a>) -> T) -> Vec<T> {
+        self.require_list(key);
+        self.each(key, read)
+    }
+
+    pub fn require_list(&mut self, key: &'static str) {
+        match self.get(key) {
+            None => self.reports.refuse(self.reports.at(self.path.clone(), format!("the key \"{key}\" is missing"))),
+            Some(Value::Array(items)) if items.is_empty() => self.refuse(key, "must not be empty"),
+            Some(_) => {}
+        }
     }
 
     /// The object under `key`.

@@ -137,7 +137,7 @@ mod tests {
         for (path, position) in [
             ("types[0]", Some((3, 5))),
             ("types[0].name", Some((3, 6))),
-            ("types[0].a\"b[1]", Some((3, 32))),
+            ("types[0].a\"b[1]", Some((3, 33))),
             ("types[1].fields", Some((4, 5))),
             ("n", Some((6, 3))),
             ("absent", None),

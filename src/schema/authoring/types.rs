@@ -9,14 +9,18 @@ use crate::schema::model::{Directive, FieldFederation, TypeRef};
 
 pub fn object_type(object: &mut Object) -> Type {
     let name = object.required_text("name");
-    let mut fields = fields(object);
+    let mut fields = object.each_required("fields", field);
     relationships(object, &mut fields);
     object.unsafe_to_ignore("authorize", "use requires_role on the type or requires_scope on its fields");
     object.unsafe_to_ignore("requires_actor", "use requires_role");
     for key in ["hierarchy", "subscribable_tables", "subscribable_pre_image"] {
         object.without_effect(key, "");
     }
-    let (_, directives) = marks(object);
+    let (deprecated, directives) = marks(object);
+    if deprecated.is_some() {
+        let reason = "a deprecation has no effect: GraphQL deprecates fields, not types";
+        object.reports.warn(object.reports.at(object.path.clone(), reason));
+    }
     Type {
         path: object.path.clone(),
         name,
@@ -28,7 +32,7 @@ pub fn object_type(object: &mut Object) -> Type {
         implements: object.texts("implements"),
         relay: object.flag("relay"),
         is_error: object.flag("is_error"),
-        requires_role: object.text("requires_role"),
+        requires_role: object.filled_text("requires_role"),
         plural: object.text("plural"),
         keys: keys(object),
         extends: object.flag("extends"),
@@ -47,12 +51,11 @@ pub fn input_written_as_type(object: &mut Object) -> Input {
 }
 
 pub fn input(object: &mut Object) -> Input {
-    required_list(object, "fields");
     Input {
         path: object.path.clone(),
         name: object.required_text("name"),
         description: object.text("description"),
-        fields: object.each("fields", argument),
+        fields: object.each_required("fields", argument),
     }
 }
 
@@ -62,13 +65,13 @@ pub fn interface(object: &mut Object) -> Interface {
         name: object.required_text("name"),
         description: object.text("description"),
         sql_source: object.text("sql_source"),
-        fields: fields(object),
+        fields: object.each_required("fields", field),
         keys: keys(object),
     }
 }
 
 pub fn union(object: &mut Object) -> Union {
-    required_list(object, "member_types");
+    object.require_list("member_types");
     Union {
         path: object.path.clone(),
         name: object.required_text("name"),
@@ -78,12 +81,11 @@ pub fn union(object: &mut Object) -> Union {
 }
 
 pub fn enumeration(object: &mut Object) -> Enum {
-    required_list(object, "values");
     Enum {
         path: object.path.clone(),
         name: object.required_text("name"),
         description: object.text("description"),
-        values: object.each("values", |value| EnumValue {
+        values: object.each_required("values", |value| EnumValue {
             path: value.path.clone(),
             name: value.required_text("name"),
             stored: value.text("value"),
@@ -150,17 +152,6 @@ fn type_of(object: &mut Object, key: &'static str) -> TypeRef {
     }
 }
 
-fn required_list(object: &mut Object, key: &'static str) {
-    if object.get(key).is_none() {
-        object.reports.refuse(object.reports.at(object.path.clone(), format!("the key \"{key}\" is missing")));
-    }
-}
-
-fn fields(object: &mut Object) -> Vec<Field> {
-    required_list(object, "fields");
-    object.each("fields", field)
-}
-
 fn field(object: &mut Object) -> Field {
     object.unsafe_to_ignore("authorize", "use requires_scope, or requires_role on the type");
     for key in ["hierarchy", "vector_config", "vector_distance"] {
@@ -174,7 +165,7 @@ fn field(object: &mut Object) -> Field {
         description: object.text("description"),
         deprecated,
         join: join(object),
-        requires_scope: object.text("requires_scope"),
+        requires_scope: object.filled_text("requires_scope"),
         on_deny: object.text("on_deny"),
         function: object.text("function"),
         federation: object.child("federation", field_federation).unwrap_or_default(),

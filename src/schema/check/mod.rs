@@ -23,6 +23,10 @@ pub fn check(document: &Document, reports: &Reports) {
     if let Some(federation) = &document.federation {
         version(federation, reports);
     }
+    if document.queries.is_empty() {
+        let warning = reports.at("queries", "there is no query: only entities can be asked for");
+        reports.warn(warning.hint("export_schema() writes queries, export_types() does not"));
+    }
 }
 
 /// What a name of the schema stands for.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::authoring::reader::Reports;
-use super::super::authoring::{Argument, Document, Field, Operation, type_ref};
+use super::super::authoring::{Argument, Document, Operation, type_ref};
 use super::super::model::Scalar;
 use crate::problem::Problem;
 
@@ -12,23 +12,19 @@ pub fn check(document: &Document, reports: &Reports) {
     operations(&document.queries, "query", reports);
     operations(&document.mutations, "mutation", reports);
     operations(&document.subscriptions, "subscription", reports);
-    for (path, fields) in document
-        .types
-        .iter()
-        .map(|ty| (&ty.path, &ty.fields))
-        .chain(document.interfaces.iter().map(|interface| (&interface.path, &interface.fields)))
-    {
-        members("field", fields.iter().map(|field: &Field| (field.name.as_str(), field.path.as_str())), path, reports);
+    let interfaces = document.interfaces.iter().map(|interface| &interface.fields);
+    for fields in document.types.iter().map(|ty| &ty.fields).chain(interfaces) {
+        unique("field", fields.iter().map(|field| (field.name.as_str(), field.path.as_str())), reports);
     }
     for input in &document.inputs {
-        members("field", arguments(&input.fields), &input.path, reports);
+        unique("field", arguments(&input.fields), reports);
     }
     for operation in document.queries.iter().chain(&document.mutations).chain(&document.subscriptions) {
         unique("argument", arguments(&operation.arguments), reports);
     }
     for declared in &document.enums {
         let values = declared.values.iter().map(|value| (value.name.as_str(), value.path.as_str()));
-        members("value", values, &declared.path, reports);
+        unique("value", values, reports);
         let stored = declared.values.iter().filter_map(|value| Some((value.stored.as_deref()?, value.path.as_str())));
         repeated(stored, |name, first| format!("the value \"{name}\" is stored for {first} already"), reports);
         for value in declared.values.iter().filter(|value| ["true", "false", "null"].contains(&value.name.as_str())) {
@@ -38,7 +34,7 @@ pub fn check(document: &Document, reports: &Reports) {
     }
 }
 
-fn arguments(arguments: &[Argument]) -> impl Iterator<Item = (&str, &str)> + Clone {
+fn arguments(arguments: &[Argument]) -> impl Iterator<Item = (&str, &str)> {
     arguments.iter().map(|argument| (argument.name.as_str(), argument.path.as_str()))
 }
 
@@ -105,14 +101,6 @@ fn operations(operations: &[Operation], kind: &str, reports: &Reports) {
             reports.refuse(reports.at(format!("{path}.name"), reason).hint("choose another name"));
         }
     }
-}
-
-/// Members of something that may not be empty.
-fn members<'a>(kind: &str, names: impl Iterator<Item = (&'a str, &'a str)> + Clone, path: &str, reports: &Reports) {
-    if names.clone().next().is_none() {
-        reports.refuse(reports.at(path, format!("has no {kind}")).hint(format!("declare at least one {kind}")));
-    }
-    unique(kind, names, reports);
 }
 
 fn unique<'a>(kind: &str, names: impl Iterator<Item = (&'a str, &'a str)>, reports: &Reports) {

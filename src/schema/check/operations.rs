@@ -39,10 +39,12 @@ fn returned(operation: &Operation, index: &Index, reports: &Reports) {
         Some(known @ (Known::Enum(_) | Known::Scalar)) => match operation.kind {
             Kind::Mutation => return,
             Kind::Query | Kind::Subscription => {
-                let reason = format!("\"{item}\" is an {}, but what is read are objects", known.noun());
-                let hint =
-                    "return a type; for a number of rows use \"count\": true on a list, for a function a mutation";
-                return reports.refuse(reports.at(path, reason.replace("an scalar", "a scalar")).hint(hint));
+                let what = if operation.kind == Kind::Query { "a query" } else { "a subscription" };
+                let problem =
+                    reports.at(path, format!("{what} returns objects, but {item} is of kind {}", known.noun()));
+                return reports.refuse(
+                    problem.hint("for a number of rows use \"count\": true on a list, for a value a mutation"),
+                );
             }
         },
         Some(Known::Type(ty)) => ty.sql_source.as_ref(),

@@ -70,6 +70,6 @@ fn method(operation: &Operation, method: &str, reports: &Reports) {
         let kind = if operation.kind == Kind::Query { "query" } else { "mutation" };
         let problem =
             reports.at(format!("{}.rest.method", operation.path), format!("a {kind} cannot be served by \"{method}\""));
-        reports.refuse(problem.nearest(method, allowed.iter().copied()));
+        reports.refuse(problem.hint(format!("use {}", allowed.join(", "))));
     }
 }

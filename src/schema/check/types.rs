@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::authoring::reader::Reports;
-use super::super::authoring::{Argument, Document, Field, Input, Interface, Type};
+use super::super::authoring::{Argument, Document, Field, Input, Interface, Type, type_ref};
 use super::super::model::{TypeOf, TypeRef};
 use super::{Index, Known, column_name, fit, is_sql_identifier, relation_name};
 
@@ -47,6 +47,10 @@ fn object_type(ty: &Type, index: &Index, reports: &Reports) {
     let at = |key: &str| format!("{}.{key}", ty.path);
     relation_name(ty.sql_source.as_ref(), at("sql_source"), reports);
     column_name(ty.jsonb_column.as_ref(), at("jsonb_column"), reports);
+    if let Some(plural) = ty.plural.as_ref().filter(|plural| !type_ref::is_name(plural)) {
+        let problem = reports.at(at("plural"), format!("\"{plural}\" is not a GraphQL name"));
+        reports.refuse(problem.hint("it names routes and methods: use letters, digits and _"));
+    }
     if ty.embedded && ty.sql_source.is_some() {
         let problem = reports.at(at("sql_source"), format!("{} is embedded and cannot have a relation", ty.name));
         reports.refuse(problem.hint("remove \"embedded\" or \"sql_source\""));
@@ -203,9 +207,6 @@ fn join(field: &Field, owner: Option<&Type>, target: Known, reports: &Reports) {
 
 fn unions(document: &Document, index: &Index, reports: &Reports) {
     for union in &document.unions {
-        if union.members.is_empty() {
-            reports.refuse(reports.at(&union.path, "has no member").hint("name at least one object type"));
-        }
         let mut seen = HashSet::new();
         for (position, name) in union.members.iter().enumerate() {
             let path = format!("{}.member_types[{position}]", union.path);

@@ -9,9 +9,9 @@ use super::super::authoring::{self, Document, Kind, Operation};
 use super::super::check::{self, Index, Known, NAMED_STRINGS};
 use super::super::model::{
     Argument, ArgumentRole, ComposeDirective, Endpoint, EnumDef, EnumValue, Federation, Field, InputDef, InterfaceDef,
-    Join, Key, Model, OnDeny, RelationName, Returns, Scalar, ScalarDef, TypeDef, TypeRef, UnionDef,
+    Join, Key, Model, OnDeny, RelationName, RestRoute, Returns, Scalar, ScalarDef, TypeDef, TypeRef, UnionDef,
 };
-use super::super::name::{Name, snake_case};
+use super::super::name::{Name, camel_case, snake_case};
 use super::role_of;
 
 pub fn model(document: &Document, service: &str) -> Model {
@@ -216,7 +216,7 @@ fn endpoint(operation: &Operation, index: &Index) -> Endpoint {
         arguments: arguments(operation, index),
         inject: operation.inject.clone(),
         requires_role: operation.requires_role.clone(),
-        rest: operation.rest.clone(),
+        rest: operation.rest.as_ref().map(|rest| route(rest, operation)),
         rest_stream: operation.rest_stream,
         operation: match operation.kind {
             Kind::Query => None,
@@ -226,6 +226,17 @@ fn endpoint(operation: &Operation, index: &Index) -> Endpoint {
         input_as_json: operation.input_as_json,
         topic: operation.topic.clone(),
     }
+}
+
+/// A path parameter may be written as in Python; the route names the argument.
+fn route(rest: &RestRoute, operation: &Operation) -> RestRoute {
+    let is_argument = |name: &str| operation.arguments.iter().any(|argument| argument.name == name);
+    let segments =
+        rest.path.split('/').map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(parameter) if !is_argument(parameter) => format!("{{{}}}", camel_case(parameter)),
+            Some(_) | None => segment.to_owned(),
+        });
+    RestRoute { path: segments.collect::<Vec<_>>().join("/"), method: rest.method.clone() }
 }
 
 /// The declared arguments, then those that `auto_params` and paging add.

@@ -220,6 +220,14 @@ fn defaults_are_those_of_the_api() {
 }
 
 #[test]
+fn routes_name_arguments() {
+    let rest =
+        json!({"arguments": [{"name": "userId", "type": "ID"}], "rest": {"path": "/u/{user_id}/x", "method": "post"}});
+    let route = model(&a_query(rest)).queries["q"].rest.clone().expect("a route");
+    assert_eq!((route.method.as_str(), route.path.as_str()), ("POST", "/u/{userId}/x"));
+}
+
+#[test]
 fn deprecations_and_scalars_in_every_spelling() {
     let field = |name: &str, more: Value| {
         let mut field = json!({"name": name, "type": "Email", "nullable": true});
@@ -298,7 +306,7 @@ fn keys_come_from_the_type_the_block_and_the_project() {
     assert_eq!(warnings, ["Address is left out of the entities: Address has no field \"id\""]);
 
     let off = compiled(&schema.to_string(), &project(Some(false))).model;
-    assert_eq!((off.federation, keys(&off, "Product")), (None, vec!["tenantId".to_owned()]));
+    assert_eq!((&off.federation, keys(&off, "Product")), (&None, vec!["tenantId".to_owned()]));
     assert!(keys(&off, "Maker").is_empty());
 }
 

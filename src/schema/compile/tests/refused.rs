@@ -15,7 +15,7 @@ fn names() {
         ("type and enum", shop(json!({"enums": [{"name": "User", "values": [{"name": "A"}]}]}))),
         ("type and scalar", scalar("User")),
         ("generated filter", scalar("UserWhereInput")),
-        ("generated connection", a_query(json!({"relay": true, "name": "UserConnection"}))),
+        ("a query may be named as a generated type", a_query(json!({"relay": true, "name": "UserConnection"}))),
         ("generated edge", {
             let mut schema = a_query(json!({"relay": true}));
             schema["custom_scalars"] = json!([{"name": "UserEdge"}, {"name": "PageInfo"}]);
@@ -117,6 +117,10 @@ fn types() {
             shop(json!({"input_types": [{"name": "I", "fields": [{"name": "x", "type": "I", "nullable": true}]}]})),
         ),
         ("input of a type", shop(json!({"input_types": [input("I", "User")]}))),
+        ("deprecated type", a_type(json!({"deprecated": {"reason": "old"}}))),
+        ("plural", a_type(json!({"plural": "as-s"}))),
+        ("no fields at all", shop(json!({"types": [{"name": "A"}]}))),
+        ("empty scope", a_field(json!({"requires_scope": ""}))),
         ("validation rules", shop(json!({"custom_scalars": [{"name": "S", "validation_rules": ["x"]}]}))),
         ("base type", shop(json!({"custom_scalars": [{"name": "S", "base_type": "Int", "validation_rules": []}]}))),
     ];
@@ -247,6 +251,7 @@ fn keys_without_effect_and_guards() {
             a_mutation(json!({"changelog": true, "changelog_pre_image": true, "cascade": true,
             "invalidates_views": ["v_user"], "invalidates_fact_tables": []})),
         ),
+        ("no queries", json!({"types": [{"name": "A", "fields": [{"name": "id", "type": "ID"}]}]})),
         ("subscribable", a_type(json!({"subscribable_tables": ["tb_a"], "subscribable_pre_image": true}))),
     ];
     insta::assert_snapshot!("keys_without_effect", golden(cases, &project()));
