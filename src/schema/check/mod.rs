@@ -19,7 +19,7 @@ pub fn check(document: &Document, reports: &Reports) {
     names::check(document, reports);
     types::check(document, &index, reports);
     operations::check(document, &index, reports);
-    rest::check(document, reports);
+    rest::check(document, &index, reports);
     if let Some(federation) = &document.federation {
         version(federation, reports);
     }

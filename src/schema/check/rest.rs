@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Document, Kind, Operation};
 use super::super::name::camel_case;
+use super::{Index, Known};
 
-pub fn check(document: &Document, reports: &Reports) {
+pub fn check(document: &Document, index: &Index, reports: &Reports) {
     let mut routes: HashMap<(String, String), &Operation> = HashMap::new();
     for operation in document.queries.iter().chain(&document.mutations) {
         let Some(rest) = &operation.rest else { continue };
@@ -17,13 +18,12 @@ pub fn check(document: &Document, reports: &Reports) {
             reports.refuse(problem.hint("write \"/orders\" or \"/orders/{id}\""));
             continue;
         };
-        for (index, parameter) in parameters.iter().enumerate() {
-            let is_argument = |name: &str| operation.arguments.iter().any(|argument| argument.name == name);
-            if !is_argument(parameter) && !is_argument(&camel_case(parameter)) {
+        let arguments = sent(operation, index);
+        for (position, parameter) in parameters.iter().enumerate() {
+            if !arguments.contains(parameter) && !arguments.contains(&camel_case(parameter).as_str()) {
                 let reason = format!("{{{parameter}}} is not an argument of {}", operation.name);
-                let arguments = operation.arguments.iter().map(|argument| argument.name.as_str());
-                reports.refuse(reports.at(&path, reason).nearest(parameter, arguments));
-            } else if parameters[..index].contains(parameter) {
+                reports.refuse(reports.at(&path, reason).nearest(parameter, arguments.iter().copied()));
+            } else if parameters[..position].contains(parameter) {
                 reports.refuse(reports.at(&path, format!("{{{parameter}}} stands in the path twice")));
             }
         }
@@ -37,6 +37,17 @@ pub fn check(document: &Document, reports: &Reports) {
             None => drop(routes.insert(route, operation)),
         }
     }
+}
+
+/// What a request can say: the arguments, and the fields of a mutation's input.
+fn sent<'a>(operation: &'a Operation, index: &Index<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = operation.arguments.iter().map(|argument| argument.name.as_str()).collect();
+    for argument in &operation.arguments {
+        if let Some(Known::Input(input)) = index.get(argument.ty.innermost()) {
+            names.extend(input.fields.iter().map(|field| field.name.as_str()));
+        }
+    }
+    names
 }
 
 /// The names in braces; `None` when the path is malformed.

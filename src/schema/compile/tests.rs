@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::schema::model::{ArgumentRole, Inject, Model, Returns};
 
 const PUBLISHED: &str = include_str!("../../../tests/samples/published-sdk-2.18.json");
+const PRODUCTS: &str = include_str!("../../../tests/samples/products.json");
 const ORDERS: &str = include_str!("../../../tests/samples/orders.json");
 
 fn compiled(text: &str, project: &Project) -> Compiled {
@@ -128,6 +129,22 @@ fn the_example_of_the_contract_compiles() {
     let Compiled { model, warnings } = compiled(ORDERS, &project());
     assert_eq!(shown(&warnings), "");
     insta::assert_json_snapshot!("orders", model);
+}
+
+/// The subgraph of the public compatibility suite, with every directive that it looks at.
+#[test]
+fn the_products_subgraph_compiles() {
+    let Compiled { model, warnings } = compiled(PRODUCTS, &project());
+    assert_eq!(shown(&warnings), "");
+    let keys = |name: &str| -> Vec<&str> { model.types[name].keys.iter().map(|key| key.fields.as_str()).collect() };
+    assert_eq!(keys("Product"), ["id", "sku package", "sku variation { id }"]);
+    assert_eq!(keys("ProductResearch"), ["study { caseNumber }"]);
+    let average = &model.types["User"].fields["averageProductsCreatedPerYear"];
+    assert_eq!(average.federation.requires.as_deref(), Some("totalProductsCreated yearsOfEmployment"));
+    assert_eq!(average.function.as_deref(), Some("fn_average_products"));
+    assert_eq!(model.queries["deprecatedProduct"].deprecated.as_deref(), Some("Use product query instead"));
+    assert!(model.types["Inventory"].interface_object && model.types["User"].extends);
+    assert_eq!(model.federation.expect("a federation").service_name, "products");
 }
 
 #[test]
