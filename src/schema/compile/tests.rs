@@ -388,6 +388,38 @@ fn all_problems_come_at_once() {
     insta::assert_snapshot!("all_at_once", shown(&problems));
 }
 
+/// Every value of the samples replaced by every kind of value: told or taken, never a panic.
+#[test]
+fn any_value_anywhere_is_answered() {
+    fn pointers(value: &Value, at: String, out: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| pointers(value, format!("{at}/{key}"), out)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, value)| pointers(value, format!("{at}/{index}"), out));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        out.push(at);
+    }
+    for text in [PUBLISHED, PRODUCTS] {
+        let schema: Value = serde_json::from_str(text).expect("JSON");
+        let mut places = Vec::new();
+        pointers(&schema, String::new(), &mut places);
+        for place in &places {
+            for value in
+                [json!(null), json!(true), json!(3), json!(""), json!("x {"), json!([null]), json!({"a.b": []})]
+            {
+                let mut changed = schema.clone();
+                *changed.pointer_mut(place).expect("a place") = value;
+                let text = changed.to_string();
+                if let Err(problems) = compile(&Source { file: "schema.json", text: &text }, &project()) {
+                    assert!(!problems.is_empty(), "{place}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_thousand_types_compile() {
     let mut types = Vec::new();

@@ -174,8 +174,11 @@ fn operations() {
             a_mutation(json!({"arguments": [{"name": "x", "type": "UserInput", "default": {"nam": "x"}}]})),
         ),
         ("rest is fine", rest("/users/{user_id}/posts")),
-        ("rest parameter in the input is fine", a_mutation(json!({"arguments": [{"name": "input", "type": "UserInput"}],
-            "rest": {"path": "/users/{name}", "method": "PATCH"}}))),
+        (
+            "rest parameter in the input is fine",
+            a_mutation(json!({"arguments": [{"name": "input", "type": "UserInput"}],
+            "rest": {"path": "/users/{name}", "method": "PATCH"}})),
+        ),
         ("rest without slash", rest("users")),
         ("rest with an empty segment", rest("/users//x")),
         ("rest parameter unknown", rest("/users/{usrId}")),
