@@ -4,7 +4,13 @@
 //! a reload builds another one. Everything here is a look-up; nothing waits, logs or asks the time.
 
 pub mod bind;
+pub mod artifact;
+pub mod authoring;
 pub mod catalog;
+mod check;
+pub mod compile;
+mod complete;
+pub mod field_set;
 pub mod model;
 pub mod name;
 

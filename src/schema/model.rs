@@ -212,7 +212,7 @@ pub struct Endpoint {
     pub requires_role: Option<String>,
     pub rest: Option<RestRoute>,
     pub rest_stream: bool,
-    /// Mutations only.
+    /// Of a mutation; of a subscription, what it reports.
     pub operation: Option<Operation>,
     /// A mutation whose input goes to the function as one jsonb value.
     pub input_as_json: bool,
@@ -287,7 +287,9 @@ pub struct Federation {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComposeDirective {
+    /// Without the `@`.
     pub name: String,
+    /// Of its specification.
     pub url: String,
 }
 
