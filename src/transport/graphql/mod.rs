@@ -1,3 +1,251 @@
-//! GraphQL over HTTP.
+//! GraphQL over HTTP: bytes → intents → bytes.
+//!
+//! A document is parsed, bounded and validated once per text; an operation becomes the forms of its
+//! roots once per combination of conditions. What is left of a repeat is to read the variables, ask
+//! the engine, and write what comes back.
 
+pub mod describe;
+mod document;
+mod encode;
+mod execute;
+mod forms;
 pub mod page;
+mod request;
+mod respond;
+mod rules;
+mod variables;
+
+use std::sync::Arc;
+
+use apollo_compiler::collections::HashMap;
+use apollo_compiler::schema::{Implementers, Name};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::Schema as TypeSystem;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header};
+use http_body_util::BodyExt;
+use moka::sync::Cache;
+
+use self::describe::{Spelling, sdl};
+use self::document::Document;
+pub use self::document::DocumentLimits;
+use self::request::{MediaType, Request, is_json, wants_html};
+use self::respond::Failure;
+use crate::auth::Caller;
+use crate::engine::Engine;
+use crate::error::Code;
+use crate::schema::Schema;
+
+/// Documents kept, and texts kept for persisted queries.
+const DOCUMENTS_MAX: u64 = 2_000;
+const PERSISTED_MAX: u64 = 10_000;
+
+/// Settings of `[graphql]`, and of `[server]` where they concern this wire.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub path: String,
+    pub introspection: bool,
+    pub playground: bool,
+    pub batching: bool,
+    pub limits: DocumentLimits,
+    pub body_bytes_max: usize,
+    pub response_bytes_max: usize,
+}
+
+/// The GraphQL wire of one schema.
+pub struct Graphql {
+    options: Options,
+    /// What clients see, as SDL and parsed.
+    published: String,
+    described: Valid<TypeSystem>,
+    implementers: HashMap<Name, Implementers>,
+    /// What documents are validated against.
+    accepted: Valid<TypeSystem>,
+    documents: Cache<Arc<str>, Arc<Document>, ahash::RandomState>,
+    persisted: Cache<String, Arc<str>>,
+}
+
+/// The parts of an HTTP request that this wire reads.
+pub type HttpRequest = http::Request<Body>;
+
+// === impl Graphql ===
+
+impl Graphql {
+    /// Fails only when a compiled schema has no valid GraphQL form, which the compiler should have
+    /// refused.
+    pub fn new(schema: &Schema, options: Options) -> Result<Graphql, String> {
+        let published = sdl(schema, Spelling::Published);
+        let parse = |text: &str| {
+            TypeSystem::parse_and_validate(text, "schema.graphql").map_err(|failed| failed.errors.to_string())
+        };
+        let described = parse(&published)?;
+        Ok(Graphql {
+            options,
+            implementers: described.implementers_map(),
+            described,
+            accepted: parse(&sdl(schema, Spelling::Accepted))?,
+            published,
+            documents: Cache::builder().max_capacity(DOCUMENTS_MAX).build_with_hasher(ahash::RandomState::new()),
+            persisted: Cache::new(PERSISTED_MAX),
+        })
+    }
+
+    /// The type system that clients see.
+    pub fn sdl(&self) -> &str {
+        &self.published
+    }
+
+    /// Answers one HTTP request.
+    pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        if self.options.playground && wants_html(&parts.method, &parts.headers) {
+            return self.page(parts.uri.path());
+        }
+        let media = match MediaType::of(&parts.headers) {
+            Ok(media) => media,
+            Err(failure) => return refusal(&failure, MediaType::Json),
+        };
+        let requests = match parts.method {
+            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| vec![request]),
+            Method::POST => self.body(&parts.headers, body).await,
+            _ => {
+                let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
+                Err(Failure { allow: Some("GET, POST"), ..failure })
+            }
+        };
+        let requests = match requests {
+            Ok(requests) => requests,
+            Err(failure) => return refusal(&failure, media),
+        };
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
+        let is_batch = requests.len() > 1;
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push(exchange.run(request).await);
+        }
+        match answers.pop() {
+            Some(Ok(body)) if !is_batch => respond(200, media, body.into_bytes()),
+            Some(Err(failure)) if !is_batch => refusal(&failure, media),
+            last => respond(200, media, batch(answers.into_iter().chain(last))),
+        }
+    }
+
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Vec<Request>, Failure> {
+        if !is_json(headers) {
+            return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
+        }
+        let max = self.options.body_bytes_max;
+        let limited = http_body_util::Limited::new(body, max);
+        match limited.collect().await {
+            Ok(collected) => Request::from_body(&collected.to_bytes(), self.options.batching),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::http(
+                Code::PayloadTooLarge,
+                format!("the body is larger than {max} bytes ([server] max_body_bytes)"),
+            )),
+            Err(_) => Err(Failure::malformed("the body ended early")),
+        }
+    }
+
+    /// The document of a text: known, or parsed and kept.
+    fn document(&self, text: &str) -> Result<Arc<Document>, Failure> {
+        if let Some(document) = self.documents.get(text) {
+            return Ok(document);
+        }
+        let document = Arc::new(Document::parse(text, &self.accepted, self.options.limits)?);
+        self.documents.insert(text.into(), document.clone());
+        Ok(document)
+    }
+
+    /// The text of a request, by itself or by its hash.
+    fn text(&self, request: &Request) -> Result<Arc<str>, Failure> {
+        match (&request.query, &request.hash) {
+            (Some(text), None) => Ok(text.as_str().into()),
+            (Some(text), Some(hash)) => {
+                if !Request::hash_matches(text, hash) {
+                    return Err(Failure::malformed("provided sha does not match query"));
+                }
+                let text: Arc<str> = text.as_str().into();
+                self.persisted.insert(hash.clone(), text.clone());
+                Ok(text)
+            }
+            (None, Some(hash)) => self.persisted.get(hash).ok_or_else(|| {
+                Failure::of("PERSISTED_QUERY_NOT_FOUND", vec![respond::GraphqlError::new("PersistedQueryNotFound")])
+            }),
+            (None, None) => Err(Failure::malformed("the request has no \"query\"")),
+        }
+    }
+
+    /// GraphiQL, or one of its files.
+    fn page(&self, path: &str) -> Response<Body> {
+        let _ = path;
+        let mut response = Response::new(Body::from(page::index(&self.options.path)));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::CONTENT_SECURITY_POLICY));
+        response
+    }
+
+    /// A file of the GraphiQL page: `name` is what follows `{path}/graphiql/`.
+    pub fn asset(&self, name: &str) -> Option<Response<Body>> {
+        let asset = page::asset(name).filter(|_| self.options.playground)?;
+        let mut response = Response::new(Body::from(asset.bytes));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
+        if let Some(encoding) = asset.content_encoding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        Some(response)
+    }
+
+    pub fn path(&self) -> &str {
+        &self.options.path
+    }
+}
+
+fn batch(answers: impl Iterator<Item = Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
+    let mut all = encode::Chunks::default();
+    all.push(b"[");
+    for (i, answer) in answers.enumerate() {
+        all.push(if i > 0 { b"," } else { b"" });
+        match answer {
+            Ok(body) => all.append(body),
+            Err(failure) => all.push(&failure.body()),
+        }
+    }
+    all.push(b"]");
+    all.into_bytes()
+}
+
+fn refusal(failure: &Failure, media: MediaType) -> Response<Body> {
+    let status = failure.status.unwrap_or(match media {
+        MediaType::Json => 200,
+        MediaType::GraphqlResponse => 400,
+    });
+    let mut response = respond(status, media, vec![Bytes::from(failure.body())]);
+    if let Some(allow) = failure.allow {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(seconds) = failure.retry_after_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn respond(status: u16, media: MediaType, chunks: Vec<Bytes>) -> Response<Body> {
+    let length: usize = chunks.iter().map(Bytes::len).sum();
+    let body = match <[Bytes; 1]>::try_from(chunks) {
+        Ok([single]) => Body::from(single),
+        Err(chunks) => {
+            let stream = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>));
+            Body::from_stream(stream)
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}

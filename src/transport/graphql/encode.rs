@@ -1,0 +1,198 @@
+//! Outcome → the JSON of one root field, in chunks.
+//!
+//! The whole body is held encoded until it is complete, because a null may propagate to the root and
+//! errors decide the status. Chunks of a fixed size keep that from costing twice its length.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+
+use super::respond::GraphqlError;
+use crate::codec::{self, Mismatch, Segment, Stop, Trail};
+use crate::error::{Code, Error, Result, Stage};
+use crate::exec::{Outcome, Rows};
+use crate::plan::shape::Shape;
+
+/// Size at which a chunk is closed.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Text in chunks; a row never spans two.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    done: Vec<Bytes>,
+    current: Vec<u8>,
+    done_bytes: usize,
+}
+
+/// The bytes that all roots of one answer may still take.
+#[derive(Debug)]
+pub struct Budget {
+    left: AtomicUsize,
+    max: usize,
+}
+
+/// The value of one root field.
+#[derive(Debug)]
+pub struct Encoded {
+    pub value: Chunks,
+    pub mismatches: Vec<Mismatch>,
+    /// The value is null because a null propagated to it.
+    pub nulled: bool,
+}
+
+// === impl Chunks ===
+
+impl Chunks {
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.current
+    }
+
+    pub fn push(&mut self, text: &[u8]) {
+        self.current.extend_from_slice(text);
+    }
+
+    pub fn len(&self) -> usize {
+        self.done_bytes + self.current.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Closes the current chunk when it is full.
+    fn rotate(&mut self) {
+        if self.current.len() >= CHUNK_BYTES {
+            self.close(CHUNK_BYTES + CHUNK_BYTES / 8);
+        }
+    }
+
+    fn close(&mut self, next_capacity: usize) {
+        let full = std::mem::replace(&mut self.current, Vec::with_capacity(next_capacity));
+        self.done_bytes += full.len();
+        self.done.push(Bytes::from(full));
+    }
+
+    pub fn append(&mut self, other: Chunks) {
+        if other.done.is_empty() {
+            return self.push(&other.current);
+        }
+        self.close(0);
+        self.done_bytes += other.done_bytes;
+        self.done.extend(other.done);
+        self.current = other.current;
+    }
+
+    pub fn into_bytes(mut self) -> Vec<Bytes> {
+        if !self.current.is_empty() {
+            self.close(0);
+        }
+        self.done
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    pub fn new(max: usize) -> Budget {
+        Budget { left: AtomicUsize::new(max), max }
+    }
+
+    fn spend(&self, bytes: usize) -> Result<()> {
+        let enough = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        enough.map(drop).map_err(|_| {
+            let message = format!(
+                "the answer is larger than {} bytes ([server] max_response_bytes); ask for fewer rows or fields",
+                self.max
+            );
+            Error::new(Stage::Encode, Code::TooComplex, message)
+        })
+    }
+}
+
+/// Writes the value of a root field. `Error::stale` means that the rows are not of the statement's
+/// shape any more.
+pub async fn encode(outcome: Outcome, budget: &Budget) -> Result<Encoded> {
+    let (statement, mut rows) = outcome.into_parts();
+    let mut value = Chunks::default();
+    let mut trail = Trail::default();
+    let written = match statement.shape() {
+        Shape::Many(_) | Shape::Documents(_) => list(statement.shape(), &mut rows, &mut value, &mut trail, budget).await?,
+        Shape::One(_) | Shape::Document(_) | Shape::Connection(_) | Shape::Count => {
+            single(statement.shape(), &mut rows, &mut value, &mut trail).await?
+        }
+    };
+    budget.spend(value.current.len())?;
+    let nulled = match written {
+        Ok(()) => false,
+        Err(Stop::Null) => {
+            value = Chunks::default();
+            value.push(b"null");
+            true
+        }
+        Err(Stop::Stale) => return Err(stale()),
+    };
+    Ok(Encoded { value, mismatches: trail.into_mismatches(), nulled })
+}
+
+async fn single(
+    shape: &Shape,
+    rows: &mut Rows,
+    value: &mut Chunks,
+    trail: &mut Trail,
+) -> Result<std::result::Result<(), Stop>> {
+    let Some(row) = rows.next().await.transpose()? else {
+        value.push(b"null");
+        return Ok(Ok(()));
+    };
+    let written = codec::json::row(shape, &codec::columns(&row), value.buffer(), trail);
+    // The end of the statement, without which the connection would be taken for a deserted one.
+    while rows.next().await.transpose()?.is_some() {}
+    Ok(written)
+}
+
+async fn list(
+    shape: &Shape,
+    rows: &mut Rows,
+    value: &mut Chunks,
+    trail: &mut Trail,
+    budget: &Budget,
+) -> Result<std::result::Result<(), Stop>> {
+    value.push(b"[");
+    let mut index = 0;
+    while let Some(row) = rows.next().await.transpose()? {
+        if index > 0 {
+            value.push(b",");
+        }
+        trail.at_row(Some(index));
+        if let Err(stop) = codec::json::row(shape, &codec::columns(&row), value.buffer(), trail) {
+            return Ok(Err(stop));
+        }
+        index += 1;
+        if value.current.len() >= CHUNK_BYTES {
+            budget.spend(value.current.len())?;
+            value.rotate();
+        }
+    }
+    value.push(b"]");
+    Ok(Ok(()))
+}
+
+fn stale() -> Error {
+    let mut error = Error::new(Stage::Encode, Code::Internal, "the schema and the database differ")
+        .because("rows came with other types than the statement was planned for");
+    error.stale = true;
+    error
+}
+
+/// A mismatch as an entry of `errors`.
+pub fn mismatch_error(mismatch: &Mismatch, root: &str, location: Option<(usize, usize)>, request_id: &str) -> GraphqlError {
+    let mut path = vec![json!(root)];
+    path.extend(mismatch.path.iter().map(|segment| match segment {
+        Segment::Key(name) => Json::String(name.to_string()),
+        Segment::Index(index) => json!(index),
+    }));
+    let message = format!("{}.{}: {}", mismatch.type_name, mismatch.field, mismatch.reason);
+    let error = Error::new(Stage::Encode, Code::DataMismatch, message);
+    GraphqlError::of(&error, path, location, request_id)
+}

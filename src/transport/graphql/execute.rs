@@ -1,0 +1,249 @@
+//! One operation: its roots side by side through the engine, their values put together in order.
+
+use std::sync::Arc;
+
+use apollo_compiler::ast::OperationType;
+use apollo_compiler::executable::Operation as OperationDef;
+use apollo_compiler::introspection::partial_execute;
+use apollo_compiler::validation::Valid;
+use futures_util::StreamExt;
+use serde_json::{Value as Json, json};
+use tracing::Instrument;
+
+use super::Graphql;
+use super::document::{Document, Operation};
+use super::encode::{Budget, Chunks, Encoded, encode, mismatch_error};
+use super::forms::{Forms, Root, RootKind, read};
+use super::request::Request;
+use super::respond::{Failure, GraphqlError};
+use super::variables::{Given, coerce_variables};
+use crate::auth::Caller;
+use crate::engine::Engine;
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::Intent;
+use crate::intent::selection::TYPENAME;
+
+/// Roots of one document that hold a connection at the same time.
+const ROOTS_AT_ONCE: usize = 4;
+
+/// One HTTP exchange: whom to ask, and for whom.
+pub(super) struct Exchange<'a> {
+    pub graphql: &'a Graphql,
+    pub engine: &'a Arc<Engine>,
+    pub caller: &'a Caller,
+    pub by_get: bool,
+    pub id: &'a str,
+}
+
+/// What became of one root.
+struct Answer {
+    value: Option<Chunks>,
+    errors: Vec<GraphqlError>,
+}
+
+impl Exchange<'_> {
+    /// The body of an answer, or why there is none.
+    pub async fn run(&self, request: Request) -> std::result::Result<Chunks, Failure> {
+        let decode = tracing::debug_span!("decode").entered();
+        let text = self.graphql.text(&request)?;
+        let document = self.graphql.document(&text)?;
+        let operation = document.operation(request.operation_name.as_deref())?.clone();
+        let root_type = self.root_type(&operation.definition)?;
+        let sources = &document.executable.sources;
+        let given = coerce_variables(&operation.variables, request.variables, &self.graphql.accepted, sources)
+            .map_err(|errors| Failure::of("BAD_USER_INPUT", errors))?;
+        let roots = self.roots(&document, &operation, root_type, &given)?;
+        drop(decode);
+
+        let budget = Budget::new(self.graphql.options.response_bytes_max);
+        let mut introspected = None;
+        let mut answers = Vec::with_capacity(roots.len());
+        if let [root] = roots.as_slice() {
+            answers.push(self.root(root, &document, &operation, &given, &budget).await);
+        } else {
+            let all = roots.iter().map(|root| self.root(root, &document, &operation, &given, &budget));
+            let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
+            while let Some(answer) = running.next().await {
+                answers.push(answer);
+            }
+        }
+        if roots.iter().any(|root| matches!(root.kind, RootKind::Introspection)) {
+            introspected = Some(self.introspect(&document, &operation, &given)?);
+        }
+        Ok(assemble(&roots, answers, introspected.as_ref()))
+    }
+
+    fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
+        match definition.operation_type {
+            OperationType::Query => Ok("Query"),
+            OperationType::Mutation if self.by_get => {
+                let failure = Failure::http(Code::MethodNotAllowed, "a mutation is sent by POST");
+                Err(Failure { allow: Some("POST"), ..failure })
+            }
+            OperationType::Mutation => Ok("Mutation"),
+            OperationType::Subscription => Ok("Subscription"),
+        }
+    }
+
+    /// The roots of an operation, from its cache or built for these conditions.
+    fn roots(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        root_type: &'static str,
+        given: &Given,
+    ) -> std::result::Result<Arc<Vec<Root>>, Failure> {
+        let key = conditions_key(&operation.conditions, given);
+        if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
+            return Ok(roots);
+        }
+        let schema = self.engine.schema();
+        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
+        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
+            Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
+        })?;
+        let roots = Arc::new(roots);
+        if let Some(key) = key {
+            lock(operation).put(key, roots.clone());
+        }
+        Ok(roots)
+    }
+
+    async fn root(
+        &self,
+        root: &Root,
+        _: &Document,
+        _: &Operation,
+        given: &Given,
+        budget: &Budget,
+    ) -> Answer {
+        let (form, sites) = match &root.kind {
+            RootKind::TypeName(name) => {
+                let mut value = Chunks::default();
+                value.push(format!("\"{name}\"").as_bytes());
+                return Answer { value: Some(value), errors: Vec::new() };
+            }
+            RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Unimplemented => {
+                let message = format!("{} is declared, but this build does not serve it yet", root.key);
+                return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
+            }
+            RootKind::Read { form, sites } => (form, sites),
+        };
+        let schema = self.engine.schema();
+        let intent = match read(&schema, form, sites, given) {
+            Ok(read) => Intent::Read(read),
+            Err(error) => return self.failed(root, &error),
+        };
+        match self.encoded(intent, budget).await {
+            Ok(encoded) => {
+                let errors = encoded.mismatches.iter();
+                let errors: Vec<GraphqlError> =
+                    errors.map(|mismatch| mismatch_error(mismatch, &root.key, root.location, self.id)).collect();
+                if !errors.is_empty() {
+                    tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
+                }
+                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors }
+            }
+            Err(error) => self.failed(root, &error),
+        }
+    }
+
+    /// Asks the engine and writes the rows; once more when they are of another shape than planned.
+    async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
+        let outcome = self.engine.answer(self.caller, intent.clone()).await?;
+        let span = tracing::debug_span!("encode");
+        match encode(outcome, budget).instrument(span).await {
+            Err(error) if error.stale => {
+                self.engine.rebind().await?;
+                encode(self.engine.answer(self.caller, intent).await?, budget).await
+            }
+            result => result,
+        }
+    }
+
+    fn failed(&self, root: &Root, error: &Error) -> Answer {
+        if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+            tracing::error!(request_id = self.id, root = &*root.key, "{error}");
+        }
+        let path = vec![Json::String(root.key.to_string())];
+        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)] }
+    }
+
+    /// `__schema` and `__type`, answered from the type system.
+    fn introspect(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        given: &Given,
+    ) -> std::result::Result<serde_json::Map<String, Json>, Failure> {
+        if !self.graphql.options.introspection {
+            let message = "introspection is switched off ([graphql] introspection)";
+            return Err(Failure::of("INTROSPECTION_DISABLED", vec![GraphqlError::new(message)]));
+        }
+        let values = operation.variables.iter().zip(given).filter_map(|(variable, value)| {
+            let value = serde_json::from_str(&value.as_ref()?.to_string()).ok()?;
+            Some((variable.name.as_str().into(), value))
+        });
+        let values = Valid::assume_valid(values.collect());
+        let (types, implementers) = (&self.graphql.described, &self.graphql.implementers);
+        let response = partial_execute(types, implementers, &document.executable, &operation.definition, &values)
+            .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::new(error.message().to_string())]))?;
+        match serde_json::to_value(&response.data) {
+            Ok(Json::Object(map)) => Ok(map),
+            Ok(_) | Err(_) => Ok(serde_json::Map::new()),
+        }
+    }
+}
+
+fn lock(
+    operation: &Operation,
+) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
+    // A panic while the lock is held cannot leave the cache half changed.
+    operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The values of the conditions as bits; `None` when there are too many to keep apart.
+fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
+    if conditions.len() > 64 {
+        return None;
+    }
+    let is_true = |index: &usize| given.get(*index).and_then(|value| value.as_ref()).and_then(Json::as_bool) == Some(true);
+    Some(conditions.iter().enumerate().fold(0, |key, (bit, index)| key | u64::from(is_true(index)) << bit))
+}
+
+/// `{"data": …, "errors": …}`, with the roots in the order of the document.
+fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+    let is_void = |(root, answer): (&Root, &Answer)| {
+        answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
+    };
+    let void = roots.iter().zip(&answers).any(is_void);
+    let mut errors: Vec<Json> = Vec::new();
+    let mut body = Chunks::default();
+    body.push(if void { b"{\"data\":null" } else { b"{\"data\":{" });
+    for (i, (root, answer)) in roots.iter().zip(answers).enumerate() {
+        errors.extend(answer.errors.iter().map(GraphqlError::to_json));
+        if void {
+            continue;
+        }
+        body.push(if i > 0 { b",\"" } else { b"\"" });
+        body.push(root.key.as_bytes());
+        body.push(b"\":");
+        match (answer.value, &root.kind) {
+            (Some(value), _) => body.append(value),
+            (None, RootKind::Introspection) => {
+                let value = introspected.and_then(|map| map.get(&*root.key)).unwrap_or(&Json::Null);
+                body.push(value.to_string().as_bytes());
+            }
+            (None, RootKind::Read { .. } | RootKind::TypeName(_) | RootKind::Unimplemented) => body.push(b"null"),
+        }
+    }
+    body.push(if void { b"" } else { b"}" });
+    if !errors.is_empty() {
+        body.push(b",\"errors\":");
+        body.push(json!(errors).to_string().as_bytes());
+    }
+    body.push(b"}");
+    let _ = TYPENAME;
+    body
+}
