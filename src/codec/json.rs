@@ -10,14 +10,48 @@ use super::json_time::{self, Zone};
 use super::scan::content;
 use super::trail::{Path, Place, Trail, excerpt};
 use super::{Columns, Fault, Stop, json_float, json_text, pg, stored};
-use crate::plan::shape::{Document, EnumNames, Field, Leaf, LeafKind, Node, Object, Wire};
+use crate::plan::shape::{Document, EnumNames, Field, Leaf, LeafKind, Node, Object, Shape, Wire};
 use crate::schema::catalog::Family;
 use crate::schema::model::Scalar;
+use crate::schema::name::Name;
 
 pub use super::connection::connection;
 
 pub(super) const NULL_FIELD: &str = "null in a non-null field";
 pub(super) const NULL_ITEM: &str = "null in a non-null list item";
+
+/// Writes one row of any shape. When it stops, `out` is as it was before.
+#[inline]
+pub fn row(shape: &Shape, columns: &Columns<'_>, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
+    match shape {
+        Shape::One(object) | Shape::Many(object) => self::object(object, columns, out, trail),
+        Shape::Document(value) | Shape::Documents(value) => root_document(value, columns, out, trail),
+        Shape::Connection(connection) => self::connection(connection, columns, out, trail),
+        Shape::Count => count(columns, out),
+    }
+}
+
+/// Writes a row that is one jsonb value.
+fn root_document(value: &Document, columns: &Columns<'_>, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
+    let mark = out.len();
+    let name = Name::from("");
+    let name = match value {
+        Document::Abstract { type_name, .. } => type_name,
+        Document::Object(object) => &object.type_name,
+        Document::Scalar(_) | Document::Enum(_) | Document::List { .. } => &name,
+    };
+    let place = Place { path: &Path::ROW, type_name: name, field: name };
+    let text = columns.at(0)?.map(pg::jsonb).transpose().map_err(|_| Stop::Stale)?;
+    let written = match text {
+        Some(text) => document::document(value, text, Keys::Unique, place, out, trail),
+        None => Err(Fault::Null),
+    };
+    written.or_else(|fault| {
+        out.truncate(mark);
+        let reason = || text.map_or_else(|| NULL_ITEM.to_owned(), |text| document::misfit(value, text));
+        settle(fault, false, place, reason, out, trail)
+    })
+}
 
 /// Writes one row of `Shape::One` or `Shape::Many`. When it stops, `out` is as it was before.
 #[inline]

@@ -115,7 +115,9 @@ impl<'a> Planner<'a> {
         let item = TypeRef::named(endpoint.item.clone(), false);
         let document = self.document(&item, &self.read.form.selection)?;
         let expr = self.resolver.data(relation, &endpoint.data_column);
-        block.outputs.push(Output::Value { expr, cast: Cast::None });
+        // One form of document at the root, whichever the column has.
+        let cast = if expr.ty.family == Family::Json { Cast::To("jsonb".to_owned()) } else { Cast::None };
+        block.outputs.push(Output::Value { expr, cast });
         Ok((Root::Rows(block), if many { Shape::Documents(document) } else { Shape::Document(document) }))
     }
 

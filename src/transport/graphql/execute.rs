@@ -21,7 +21,6 @@ use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
-use crate::intent::selection::TYPENAME;
 
 /// Roots of one document that hold a connection at the same time.
 const ROOTS_AT_ONCE: usize = 4;
@@ -56,20 +55,21 @@ impl Exchange<'_> {
         drop(decode);
 
         let budget = Budget::new(self.graphql.options.response_bytes_max);
-        let mut introspected = None;
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &document, &operation, &given, &budget).await);
+            answers.push(self.root(root, &given, &budget).await);
         } else {
-            let all = roots.iter().map(|root| self.root(root, &document, &operation, &given, &budget));
+            let all = roots.iter().map(|root| self.root(root, &given, &budget));
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
                 answers.push(answer);
             }
         }
-        if roots.iter().any(|root| matches!(root.kind, RootKind::Introspection)) {
-            introspected = Some(self.introspect(&document, &operation, &given)?);
-        }
+        let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
+        let introspected = match roots.iter().any(is_introspection) {
+            true => Some(self.introspect(&document, &operation, &given)?),
+            false => None,
+        };
         Ok(assemble(&roots, answers, introspected.as_ref()))
     }
 
@@ -109,14 +109,7 @@ impl Exchange<'_> {
         Ok(roots)
     }
 
-    async fn root(
-        &self,
-        root: &Root,
-        _: &Document,
-        _: &Operation,
-        given: &Given,
-        budget: &Budget,
-    ) -> Answer {
+    async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
         let (form, sites) = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
@@ -244,6 +237,5 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
         body.push(json!(errors).to_string().as_bytes());
     }
     body.push(b"}");
-    let _ = TYPENAME;
     body
 }

@@ -13,7 +13,6 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::describe::{list_arguments, output_fields};
-use super::rules::position;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
 use crate::intent::cursor::cursor;
