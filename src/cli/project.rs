@@ -30,7 +30,10 @@ pub async fn export(config: &Config, project: &Path) -> Result<bool, Failed> {
     match Authoring::find(project).await.map_err(failed)? {
         None => Ok(false),
         Some(authoring) => {
-            let said = authoring.export(&config.fraiseql.schema_file).await.map_err(failed)?;
+            // The script runs in the project's directory, to which a relative path would then belong.
+            let path = &config.fraiseql.schema_file;
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let said = authoring.export(&path).await.map_err(failed)?;
             if !said.trim().is_empty() {
                 eprintln!("{}", said.trim_end());
             }
