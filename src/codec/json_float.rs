@@ -12,8 +12,6 @@ use super::json_text::integer;
 struct Binary {
     mantissa: u64,
     exponent: i32,
-    /// The next float below is half as far away as the next one above.
-    at_power_of_two: bool,
 }
 
 /// The digits of a positive decimal, without zeros at either end, and the power of ten of the first.
@@ -95,20 +93,11 @@ fn special(nan: bool, negative: bool, out: &mut Vec<u8>) {
 /// thousands comes here, so that text is good enough.
 #[cold]
 fn inside(width: Width, value: f64, binary: Binary, reads_back: impl Fn(&str) -> bool) -> Option<Digits> {
-    let fits = |text: &str| reads_back(text).then(|| Digits::read(text.as_bytes())).filter(|d| !d.lies_between(binary));
-    for count in 1..=width.digits_max {
-        let nearest = format!("{value:.*e}", count - 1);
-        if let Some(digits) = fits(&nearest) {
-            return Some(digits);
-        }
-        // Below a power of two there is less room than above, where the next decimal may still fit.
-        if binary.at_power_of_two
-            && let Some(digits) = Digits::read(nearest.as_bytes()).next(count).and_then(|next| fits(&next))
-        {
-            return Some(digits);
-        }
-    }
-    None
+    (1..=width.digits_max)
+        .map(|count| format!("{value:.*e}", count - 1))
+        .filter(|text| reads_back(text))
+        .map(|text| Digits::read(text.as_bytes()))
+        .find(|digits| !digits.lies_between(binary))
 }
 
 // === impl Binary ===
@@ -126,13 +115,9 @@ impl Binary {
 
     fn new(fraction: u64, biased: i32, width: u32, bias: i32) -> Binary {
         if biased == 0 {
-            return Binary { mantissa: fraction, exponent: 1 - bias, at_power_of_two: false };
+            return Binary { mantissa: fraction, exponent: 1 - bias };
         }
-        Binary {
-            mantissa: fraction | 1 << width,
-            exponent: biased - bias,
-            at_power_of_two: fraction == 0 && biased > 1,
-        }
+        Binary { mantissa: fraction | 1 << width, exponent: biased - bias }
     }
 }
 
@@ -185,14 +170,9 @@ impl Digits {
             .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))))
     }
 
-    /// The text of the next decimal with `count` digits.
-    fn next(&self, count: usize) -> Option<String> {
-        let shift = u32::try_from(count.checked_sub(self.count)?).ok()?;
-        let number = self.number().checked_mul(10u64.checked_pow(shift)?)? + 1;
-        Some(format!("{number}e{}", self.exponent - (count as i32 - 1)))
-    }
-
-    /// Whether this lies exactly half way between the float and the one below or above.
+    /// Whether this lies exactly half way between the float and the next of the same exponent. (The
+    /// float below a power of two is nearer; no power of two of either width has its shortest decimal
+    /// there.)
     #[inline]
     fn lies_between(&self, binary: Binary) -> bool {
         // As integers: number × 10^ten = odd × 2^two. The powers of two must agree, which alone rules
@@ -203,24 +183,19 @@ impl Digits {
         }
         let number = self.number();
         let two = ten + number.trailing_zeros() as i32;
+        if two != binary.exponent - 1 {
+            return false;
+        }
         let number = number >> number.trailing_zeros().min(63);
-        let equals = |odd: u64, exponent: i32| {
-            let five = 5u128.pow(ten.unsigned_abs());
-            two == exponent
-                && if ten >= 0 {
-                    u128::from(number).checked_mul(five) == Some(odd.into())
-                } else {
-                    Some(number.into()) == u128::from(odd).checked_mul(five)
-                }
+        let five = 5u128.pow(ten.unsigned_abs());
+        let equals = |odd: u64| {
+            if ten >= 0 {
+                u128::from(number).checked_mul(five) == Some(odd.into())
+            } else {
+                Some(number.into()) == u128::from(odd).checked_mul(five)
+            }
         };
-        let Binary { mantissa, exponent, at_power_of_two } = binary;
-        if equals(2 * mantissa + 1, exponent - 1) {
-            return true;
-        }
-        match at_power_of_two {
-            false => equals(2 * mantissa - 1, exponent - 1),
-            true => equals(4 * mantissa - 1, exponent - 2),
-        }
+        equals(2 * binary.mantissa + 1) || equals(2 * binary.mantissa - 1)
     }
 
     fn write(&self, width: Width, out: &mut Vec<u8>) {
