@@ -263,7 +263,16 @@ fn scalar(scalar: Scalar, family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Re
     if !fits {
         return Err(Fault::Misfit);
     }
-    if scalar == Scalar::Id { as_string(family, bytes, out) } else { to_json(family, bytes, out) }
+    // Everything else that may be an ID is a string already.
+    let bare_id = scalar == Scalar::Id && matches!(family, Family::Int2 | Family::Int4 | Family::Int8);
+    if bare_id {
+        out.push(b'"');
+    }
+    to_json(family, bytes, out)?;
+    if bare_id {
+        out.push(b'"');
+    }
+    Ok(())
 }
 
 /// A scalar in a column of JSON. What `to_json` made of a type without an encoder is shown as it is
@@ -299,20 +308,6 @@ fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malfor
         return pg::jsonb(bytes).map(Some);
     }
     Ok(matches!(family, Family::Json | Family::Other).then_some(bytes))
-}
-
-/// What `to_json` prints, in quotes if it is not.
-#[inline]
-fn as_string(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    let bare = matches!(family, Family::Int2 | Family::Int4 | Family::Int8);
-    if bare {
-        out.push(b'"');
-    }
-    to_json(family, bytes, out)?;
-    if bare {
-        out.push(b'"');
-    }
-    Ok(())
 }
 
 /// What `to_json` prints.

@@ -5,7 +5,7 @@
 //! PostgreSQL never does (`acceptBounds = false` in its `d2s.c`). Such decimals are recognised and the
 //! shortest one strictly inside is searched for instead.
 
-use super::json_text::integer;
+use super::json_text::{DIGITS, integer};
 
 /// The parts of a finite float: `mantissa` × 2^`exponent`.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ const SINGLE: Width = Width { scientific_from: 6, digits_max: 9 };
 #[inline]
 pub fn float8(value: f64, out: &mut Vec<u8>) {
     // Whole numbers below the scientific form are printed in full.
-    if value.abs() < 1e15 && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
+    if value.abs() < 1e15 && value as i64 as f64 == value && !(value == 0.0 && value.is_sign_negative()) {
         return integer(value as i64, out);
     }
     if !value.is_finite() {
@@ -50,7 +50,17 @@ pub fn float8(value: f64, out: &mut Vec<u8>) {
     if magnitude == 0.0 {
         return out.push(b'0');
     }
-    let mut digits = Digits::read(ryu::Buffer::new().format_finite(magnitude).as_bytes());
+    if short_fraction(magnitude, out) {
+        return;
+    }
+    let mut buffer = ryu::Buffer::new();
+    let shortest = buffer.format_finite(magnitude).as_bytes();
+    // Here both lay a fraction out in the same way, and no decimal of 17 digits lies between two
+    // floats, because half a unit in the last place has more digits than that behind the point.
+    if (1e-4..1e15).contains(&magnitude) {
+        return out.extend_from_slice(shortest);
+    }
+    let mut digits = Digits::read(shortest);
     let binary = Binary::of_double(magnitude);
     if digits.lies_between(binary) {
         digits = inside(DOUBLE, magnitude, binary, |text| text.parse() == Ok(magnitude)).unwrap_or(digits);
@@ -60,7 +70,7 @@ pub fn float8(value: f64, out: &mut Vec<u8>) {
 
 #[inline]
 pub fn float4(value: f32, out: &mut Vec<u8>) {
-    if value.abs() < 1e6 && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
+    if value.abs() < 1e6 && value as i32 as f32 == value && !(value == 0.0 && value.is_sign_negative()) {
         return integer(value as i32, out);
     }
     if !value.is_finite() {
@@ -73,7 +83,12 @@ pub fn float4(value: f32, out: &mut Vec<u8>) {
     if magnitude == 0.0 {
         return out.push(b'0');
     }
-    let mut digits = Digits::read(ryu::Buffer::new().format_finite(magnitude).as_bytes());
+    let mut buffer = ryu::Buffer::new();
+    let shortest = buffer.format_finite(magnitude).as_bytes();
+    if (1e-4..1e6).contains(&magnitude) {
+        return out.extend_from_slice(shortest);
+    }
+    let mut digits = Digits::read(shortest);
     let binary = Binary::of_single(magnitude);
     if digits.lies_between(binary) {
         digits = inside(SINGLE, f64::from(magnitude), binary, |text| text.parse() == Ok(magnitude)).unwrap_or(digits);
@@ -87,6 +102,30 @@ fn special(nan: bool, negative: bool, out: &mut Vec<u8>) {
         (false, false) => b"\"Infinity\"",
         (false, true) => b"\"-Infinity\"",
     });
+}
+
+/// Writes a positive number that has at most six digits behind the point and fifteen in all, in a
+/// quarter of the time. No other decimal of so few digits reads back as the same double, and both
+/// operands of the division are exact, so that its result is the double that the decimal reads as.
+#[inline]
+fn short_fraction(value: f64, out: &mut Vec<u8>) -> bool {
+    if !(1e-4..1e9).contains(&value) {
+        return false;
+    }
+    let millionths = (value * 1e6 + 0.5) as u64;
+    if millionths as f64 / 1e6 != value {
+        return false;
+    }
+    integer(millionths / 1_000_000, out);
+    let fraction = (millionths % 1_000_000) as usize;
+    let [a, b] = DIGITS[fraction / 10_000];
+    let [c, d] = DIGITS[fraction / 100 % 100];
+    let [e, f] = DIGITS[fraction % 100];
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+    true
 }
 
 /// The shortest decimal that reads back as the value and lies between no two floats. One value in
