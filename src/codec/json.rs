@@ -57,14 +57,16 @@ pub(super) fn fields(
     if columns.len() != object.columns.len() {
         return Err(Stop::Stale);
     }
+    let values = columns.values();
     out.push(b'{');
     for field in &object.fields {
         out.extend_from_slice(&field.key.json);
         let mark = out.len();
         let written = if let Node::Leaf { column, leaf } = &field.node {
-            match columns.at(*column)? {
-                Some(bytes) => self::leaf(leaf, bytes, out),
-                None => Err(Fault::Null),
+            match values.get(*column) {
+                Some(Some(bytes)) => self::leaf(leaf, bytes, out),
+                Some(None) => Err(Fault::Null),
+                None => Err(Fault::Malformed),
             }
         } else {
             nested(object, field, columns, path, out, trail)
@@ -311,7 +313,7 @@ fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malfor
 }
 
 /// What `to_json` prints.
-#[inline]
+#[inline(always)]
 fn to_json(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match family {
         Family::Text | Family::Varchar | Family::Bpchar | Family::Name | Family::Citext | Family::Enum => {

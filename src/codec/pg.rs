@@ -188,8 +188,7 @@ pub fn numeric(bytes: &[u8]) -> Read<Numeric<'_>> {
 /// The day of a timestamp (days since 2000-01-01) and the microseconds within it.
 #[inline]
 pub fn day_and_time(micros: i64) -> (i64, i64) {
-    let day = micros.div_euclid(DAY_US);
-    (day, micros - day * DAY_US)
+    (micros.div_euclid(DAY_US), micros.rem_euclid(DAY_US))
 }
 
 /// Days since 2000-01-01, at most an i32 or so, → the calendar. Counts from the first of March of year 0, so that a leap day
