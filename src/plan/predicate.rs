@@ -73,14 +73,13 @@ impl<'a> Resolver<'a> {
             }
         };
         if let Some(join) = &field.join {
-            let Place::Relation { relation: outer, .. } = &scope.place else {
+            if let Place::Document(_) = &scope.place {
                 return Err(unreachable_path(scope.type_name, name));
-            };
+            }
             let Kind::Object(object) = self.schema.kind(field.ty.innermost()) else {
                 return Err(unreachable_path(scope.type_name, name));
             };
             let relation = object.relation.clone().ok_or_else(|| unreachable_path(scope.type_name, name))?;
-            let _ = outer;
             let place = Place::Relation { relation: relation.clone(), data_column: object.data_column.clone() };
             let predicate = self.filter(&inner(place)?, filter)?;
             return Ok(Predicate::Exists(Box::new(Block {
