@@ -12,13 +12,16 @@ use tracing::Instrument;
 
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
-use crate::exec::{Outcome, ViewExecutor};
+use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
 use crate::plan::guard::{Held, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
+
+/// What a transport gets back; it knows nothing else of `exec`.
+pub use crate::exec::{Outcome, Rows};
 
 /// Statements kept; the least recently used one goes first.
 const STATEMENTS_MAX: u64 = 10_000;
