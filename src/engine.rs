@@ -12,13 +12,15 @@ use tracing::Instrument;
 
 use crate::auth::Caller;
 use crate::error::Result;
-use crate::exec::{Outcome, ViewExecutor};
+use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
 use crate::plan::guard::{Held, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
+
+pub use crate::exec::{Outcome, Pace};
 
 /// Statements kept; the least recently used one goes first.
 const STATEMENTS_MAX: u64 = 10_000;
@@ -77,17 +79,17 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew, once.
-    pub async fn answer(&self, caller: &Caller, intent: Intent) -> Result<Outcome> {
-        match self.attempt(caller, &intent).await {
+    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+        match self.attempt(caller, &intent, pace).await {
             Err(error) if error.stale => {
                 self.rebind().await?;
-                self.attempt(caller, &intent).await
+                self.attempt(caller, &intent, pace).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, caller: &Caller, intent: &Intent) -> Result<Outcome> {
+    async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let statement = self.statement(caller, intent)?;
         let Intent::Read(read) = intent;
         let parameters = if statement.claims().is_empty() {
@@ -95,7 +97,7 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| caller.claim(name)))?
         };
-        self.executor.run(statement, parameters, caller).instrument(tracing::debug_span!("execute")).await
+        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
     }
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
