@@ -14,7 +14,7 @@ use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
-use crate::plan::guard::{Held, held};
+use crate::plan::guard::{Held, claim, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
@@ -110,7 +110,7 @@ impl Engine {
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
-            statement.parameters(&statement.with_claims(read.values.clone(), |name| caller.claim(name)))?
+            statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
         self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
     }

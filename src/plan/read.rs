@@ -30,7 +30,7 @@ pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read
         Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{}\"", read.form.query))
     })?;
     guard.endpoint(endpoint)?;
-    let injected = guard.injected(endpoint)?;
+    let injected = guard.injected(endpoint);
     let planner = Planner { resolver: Resolver { schema, guard: &guard }, limits, read };
     let (root, shape) = planner.root(endpoint, &injected)?;
     Ok(Plan { root, shape, claims: injected.into_iter().map(|(_, claim)| claim).collect() })
