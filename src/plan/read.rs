@@ -431,11 +431,8 @@ impl<'a> Planner<'a> {
             return Err(Error::new(Stage::Plan, Code::Internal, "the list cannot be paged").because(cause));
         }
         let counted = parts.iter().any(|part| part.part == ConnectionPart::TotalCount);
-        let count = counted.then(|| Block {
-            order: Vec::new(),
-            limit: None,
-            predicate: block.predicate.clone(),
-            ..empty(&block)
+        let count = counted.then(|| {
+            Box::new(Block { order: Vec::new(), limit: None, predicate: block.predicate.clone(), ..empty(&block) })
         });
         if page.backward {
             block.order.iter_mut().for_each(OrderTerm::reverse);
