@@ -74,9 +74,8 @@ impl<'a> Planner<'a> {
             }
             (Kind::Object(object), Selection::Leaf) if endpoint.returns == Returns::Count => {
                 let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                let block =
-                    self.block(&scope, &Arguments { order: Vec::new(), ..arguments.clone() }, true, &claims(&scope)?)?;
-                Ok((Root::Count(Block { limit: None, ..block }), Shape::Count))
+                let block = self.block(&scope, arguments, true, &claims(&scope)?)?;
+                Ok((Root::Count(Block { order: Vec::new(), limit: None, offset: None, ..block }), Shape::Count))
             }
             (Kind::Interface(_) | Kind::Union(_), Selection::Abstract(_)) => {
                 self.abstract_root(endpoint, &relation, arguments, injected)
@@ -198,7 +197,7 @@ impl<'a> Planner<'a> {
             relation: self.resolver.qualified(relation),
             outputs: Vec::new(),
             on: Vec::new(),
-            predicate: Predicate::All(parts),
+            predicate: Predicate::all(parts),
             order,
             limit,
             offset: page.offset,
@@ -307,16 +306,12 @@ impl<'a> Planner<'a> {
             Source::Native(ty) => self.native(list, field, ty, selection),
             Source::Data => {
                 let expr = self.resolver.document(scope, field)?;
-                let column = list.value(expr, Cast::None, Wire::Value(self.data_family(relation, data_column)));
+                // A place in a document is jsonb, even where the whole is json.
+                let column = list.value(expr, Cast::None, Wire::Value(Family::Jsonb));
                 Ok(Node::Document { column, value: self.document(&field.ty, selection)? })
             }
             Source::Missing => Err(missing(relation, &field.column)),
         }
-    }
-
-    fn data_family(&self, relation: &RelationName, data_column: &str) -> Family {
-        let column = self.schema().relation(relation).and_then(|found| found.columns.get(data_column));
-        column.map_or(Family::Jsonb, |ty| ty.family)
     }
 
     fn native(&self, list: &mut SelectList, field: &SchemaField, ty: &PgType, selection: &Selection) -> Result<Node> {
@@ -449,8 +444,12 @@ impl<'a> Planner<'a> {
             let opposite: Vec<OrderTerm> = block.order.iter().cloned().map(OrderTerm::reversed).collect();
             all.push(self.resolver.beyond(&opposite, cursor)?);
         }
-        block.predicate = Predicate::All(all);
-        block.limit = page_size.map(|size| size.saturating_add(1));
+        block.predicate = Predicate::all(all);
+        let shows_rows = parts.iter().any(|part| match part.part {
+            ConnectionPart::Edges(_) | ConnectionPart::PageInfo(_) => true,
+            ConnectionPart::TotalCount | ConnectionPart::TypeName => false,
+        });
+        block.limit = if shows_rows { page_size.map(|size| size.saturating_add(1)) } else { Some(0) };
 
         let selected: Vec<&Selected> = parts.iter().flat_map(|part| part.nodes()).flatten().collect();
         let selected: Vec<Selected> = selected.into_iter().cloned().collect();
@@ -566,16 +565,17 @@ impl SelectList {
         })
     }
 
-    /// A column of a cursor: read as text where it comes out of a document.
+    /// A column of a cursor, which shows every type as it is.
     fn cursor(&mut self, expr: &Expr) -> (usize, Leaf) {
-        let (cast, family) = match (&expr.path[..], expr.ty.builtin) {
-            ([], true) => (Cast::None, expr.ty.family),
-            ([], false) => (Cast::To(expr.ty.family.on_the_wire().sql().to_owned()), expr.ty.family.on_the_wire()),
-            ([_, ..], _) => (Cast::To(expr.ty.sql.clone()), expr.ty.family),
+        let family = expr.ty.family;
+        let (cast, scalar) = if family == Family::Other {
+            (Cast::ToJson, Scalar::String)
+        } else if expr.ty.builtin {
+            (Cast::None, Scalar::Json)
+        } else {
+            (Cast::To(family.on_the_wire().sql().to_owned()), Scalar::Json)
         };
         let position = self.value(expr.clone(), cast, Wire::Value(family.on_the_wire()));
-        let scalar =
-            if matches!(family, Family::Int8 | Family::Int4 | Family::Int2) { Scalar::BigInt } else { Scalar::String };
         (position, Leaf { family, kind: LeafKind::Scalar(scalar) })
     }
 }
