@@ -7,7 +7,9 @@ use indexmap::IndexMap;
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{Filter, Operator};
-use crate::intent::selection::{ConnectionPart, EdgePart, PageInfoPart, Selected, Selection, TYPENAME};
+use crate::intent::selection::{
+    ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection, TYPENAME,
+};
 use crate::intent::{Arguments, Read};
 use crate::schema::catalog::{Family, PgType};
 use crate::schema::model::{
@@ -59,9 +61,9 @@ impl<'a> Planner<'a> {
         let arguments = self.read.arguments.first().unwrap_or(&nothing);
         let relation = self.root_relation(endpoint)?;
         let claims = |scope: &Scope<'_>| self.claims(scope, injected);
+        let inner: Vec<String> = injected.iter().map(|(column, _)| column.clone()).collect();
         match (self.schema().kind(&endpoint.item), &self.read.form.selection) {
             (Kind::Object(object), Selection::Object(selected)) => {
-                let inner: Vec<String> = injected.iter().map(|(column, _)| column.clone()).collect();
                 let scope = self.scope(object, &relation, &endpoint.data_column, selected, arguments, &inner);
                 let many = endpoint.returns == Returns::Many;
                 let mut block = self.block(&scope, arguments, many, &claims(&scope)?)?;
@@ -69,11 +71,12 @@ impl<'a> Planner<'a> {
                 Ok((Root::Rows(block), if many { Shape::Many(shape) } else { Shape::One(shape) }))
             }
             (Kind::Object(object), Selection::Connection(parts)) => {
-                let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                self.connection(&scope, object, arguments, parts, claims(&scope)?)
+                let selected: Vec<Selected> = parts.iter().flat_map(|part| part.nodes()).flatten().cloned().collect();
+                let scope = self.scope(object, &relation, &endpoint.data_column, &selected, arguments, &inner);
+                self.connection(&scope, object, arguments, parts, &selected, claims(&scope)?)
             }
             (Kind::Object(object), Selection::Leaf) if endpoint.returns == Returns::Count => {
-                let scope = self.relation_scope(object, &relation, &endpoint.data_column);
+                let scope = self.scope(object, &relation, &endpoint.data_column, &[], arguments, &inner);
                 let block = self.block(&scope, arguments, true, &claims(&scope)?)?;
                 Ok((Root::Count(Block { order: Vec::new(), limit: None, offset: None, ..block }), Shape::Count))
             }
@@ -177,7 +180,10 @@ impl<'a> Planner<'a> {
         }
         needed.extend(plain);
         let has_all = needed.iter().all(|column| matches!(source_in(columns, column, ""), Source::Native(_)));
-        self.relation_scope(object, if has_all { &twin } else { relation }, data_column)
+        // Pages and cursors go by the key, whichever of the two a request reads.
+        let key_of = |relation| self.schema().key_column(relation).map(|(name, _)| name);
+        let is_twin = has_all && key_of(&twin) == key_of(relation);
+        self.relation_scope(object, if is_twin { &twin } else { relation }, data_column)
     }
 
     /// A block without its select list.
@@ -414,7 +420,8 @@ impl<'a> Planner<'a> {
         scope: &Scope<'_>,
         object: &TypeDef,
         arguments: &Arguments,
-        parts: &[crate::intent::selection::ConnectionSelected],
+        parts: &[ConnectionSelected],
+        selected: &[Selected],
         claims: Vec<Predicate>,
     ) -> Result<(Root, Shape)> {
         let page = &arguments.page;
@@ -451,10 +458,8 @@ impl<'a> Planner<'a> {
         });
         block.limit = if shows_rows { page_size.map(|size| size.saturating_add(1)) } else { Some(0) };
 
-        let selected: Vec<&Selected> = parts.iter().flat_map(|part| part.nodes()).flatten().collect();
-        let selected: Vec<Selected> = selected.into_iter().cloned().collect();
         let mut list = SelectList::default();
-        let fields = self.fields(&mut list, scope, object, &selected)?;
+        let fields = self.fields(&mut list, scope, object, selected)?;
         let cursor = block.order.iter().map(|term| list.cursor(&term.expr)).collect();
         block.fenced = is_fenced(&list.outputs, &block);
         block.outputs = list.outputs;
@@ -472,7 +477,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn connection_field(object: &TypeDef, part: &crate::intent::selection::ConnectionSelected) -> ConnectionField {
+fn connection_field(object: &TypeDef, part: &ConnectionSelected) -> ConnectionField {
     let named = |suffix: &str| Name::from(format!("{}{suffix}", object.name));
     let node = match &part.part {
         ConnectionPart::TypeName => ConnectionNode::TypeName(named("Connection")),
