@@ -132,11 +132,9 @@ impl<'a> Resolver<'a> {
 
     /// A column by name, exposed as a field or not.
     pub fn column(&self, scope: &Scope<'_>, column: &str) -> Result<Expr> {
-        let field = scope.fields.values().find(|field| &*field.column == column);
+        let field = scope.fields.values().find(|field| &*field.column == column && field.join.is_none());
         if let Some(field) = field {
-            if field.join.is_none() {
-                return self.operand(scope, &field.name);
-            }
+            return self.operand(scope, &field.name);
         }
         self.stored(scope, column, ExprType::of_scalar(Scalar::String))
     }

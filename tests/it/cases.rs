@@ -13,6 +13,7 @@ use fraiseql::auth::Caller;
 use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
 use fraiseql::engine::Engine;
 use fraiseql::exec::{Options as ExecOptions, ViewExecutor};
+use fraiseql::plan::guard::claim;
 use fraiseql::plan::{Limits, plan, print::print};
 use fraiseql::schema::Schema;
 use fraiseql::schema::bind::bind;
@@ -119,7 +120,7 @@ impl World {
             let planned = planned.unwrap_or_else(|error| panic!("{} {root}: {error}", case.display()));
             let _ = writeln!(plans, "{root}: {}", print(&planned).trim_end().replace('\n', "\n  "));
             let statement = write(planned);
-            let values = statement.with_claims(read.values.clone(), |name| caller.claim(name));
+            let values = statement.with_claims(read.values.clone(), |name| claim(&caller, name)).unwrap();
             let parameters =
                 statement.parameters(&values).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
             let _ = writeln!(statements, "-- {root}\n{};", statement.text());
