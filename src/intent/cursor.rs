@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::value::RawValue;
+use serde_json::Value as Json;
 
 use super::Cursor;
 use super::filter::OrderBy;
@@ -23,20 +23,21 @@ pub fn cursor(text: &str, order: &[OrderBy], argument: &Name, values: &mut Value
         return Err(bad());
     }
     let bytes = STANDARD.decode(text).map_err(|_| bad())?;
-    // Raw, because a number may have more digits than any type of ours.
-    let parts: Vec<&RawValue> = serde_json::from_slice(&bytes).map_err(|_| bad())?;
+    let parts: Vec<Json> = serde_json::from_slice(&bytes).map_err(|_| bad())?;
     // The key is missing from the cursor when the caller ordered by it already.
     if parts.len() != order.len() && parts.len() != order.len() + 1 {
         return Err(bad());
     }
     let slots = parts.into_iter().map(|part| {
-        let text = part.get();
-        let value = match text.as_bytes() {
-            b"null" => return Ok(None),
-            b"true" | b"false" => Value::Bool(text == "true"),
-            [b'"', ..] => Value::Text(serde_json::from_str(text).map_err(|_| bad())?),
-            [b'[' | b'{', ..] => return Err(bad()),
-            _ => text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Int),
+        let value = match part {
+            Json::Null => return Ok(None),
+            Json::Bool(flag) => Value::Bool(flag),
+            Json::String(text) => Value::Text(text),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Value::Int(whole),
+                None => Value::Text(number.to_string()),
+            },
+            Json::Array(_) | Json::Object(_) => return Err(bad()),
         };
         Ok(Some(values.push(value, argument.clone())))
     });

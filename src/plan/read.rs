@@ -599,18 +599,39 @@ impl SelectList {
         })
     }
 
-    /// A column of a cursor, which shows every type as it is.
+    /// A column of a cursor, as something that JSON holds exactly: a JSON number would round a
+    /// numeric, and types without an encoder have only their text.
     fn cursor(&mut self, expr: &Expr) -> (usize, Leaf) {
-        let family = expr.ty.family;
-        let (cast, scalar) = if family == Family::Other {
-            (Cast::ToJson, Scalar::String)
-        } else if expr.ty.builtin {
-            (Cast::None, Scalar::Json)
-        } else {
-            (Cast::To(family.on_the_wire().sql().to_owned()), Scalar::Json)
+        let family = match expr.ty.family {
+            Family::Numeric | Family::Json | Family::Jsonb | Family::Other => Family::Text,
+            family => family.on_the_wire(),
         };
-        let position = self.value(expr.clone(), cast, Wire::Value(family.on_the_wire()));
-        (position, Leaf { family, kind: LeafKind::Scalar(scalar) })
+        let is_plain = expr.path.is_empty() && expr.ty.builtin && family == expr.ty.family;
+        let cast = if is_plain { Cast::None } else { Cast::To(family.sql().to_owned()) };
+        let scalar = match family {
+            Family::Int2 | Family::Int4 | Family::Int8 => Scalar::BigInt,
+            Family::Float4 | Family::Float8 => Scalar::Float,
+            Family::Bool => Scalar::Boolean,
+            Family::Numeric
+            | Family::Text
+            | Family::Varchar
+            | Family::Bpchar
+            | Family::Name
+            | Family::Citext
+            | Family::Uuid
+            | Family::Timestamptz
+            | Family::Timestamp
+            | Family::Date
+            | Family::Time
+            | Family::Timetz
+            | Family::Interval
+            | Family::Json
+            | Family::Jsonb
+            | Family::Bytea
+            | Family::Enum
+            | Family::Other => Scalar::String,
+        };
+        (self.value(expr.clone(), cast, Wire::Value(family)), Leaf { family, kind: LeafKind::Scalar(scalar) })
     }
 }
 
@@ -631,5 +652,40 @@ impl EnumNames {
     pub fn of(def: &crate::schema::model::EnumDef) -> EnumNames {
         let names = def.values.iter().map(|value| (value.stored.clone(), value.name.clone()));
         EnumNames { type_name: def.name.clone(), names: names.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(family: Family, path: &[&str], builtin: bool, cast: Cast, leaf: (Family, Scalar)) {
+        let ty = PgType { family, array: false, sql: family.sql().to_owned(), builtin };
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        let expr = Expr { path, ..Expr::column("c", &ty) };
+        let mut list = SelectList::default();
+        let (_, found) = list.cursor(&expr);
+        assert_eq!(found, Leaf { family: leaf.0, kind: LeafKind::Scalar(leaf.1) });
+        assert!(leaf.0.serves(leaf.1), "the codec refuses {:?} as {:?}", leaf.0, leaf.1);
+        assert!(matches!(&list.outputs[..], [Output::Value { cast: written, .. }] if *written == cast));
+    }
+
+    #[test]
+    fn cursors_hold_every_sortable_type_exactly() {
+        let text = || Cast::To("text".to_owned());
+        check(Family::Bool, &[], true, Cast::None, (Family::Bool, Scalar::Boolean));
+        check(Family::Float8, &[], true, Cast::None, (Family::Float8, Scalar::Float));
+        check(Family::Int8, &[], false, Cast::To("int8".to_owned()), (Family::Int8, Scalar::BigInt));
+        check(
+            Family::Timestamptz,
+            &["at"],
+            true,
+            Cast::To("timestamptz".to_owned()),
+            (Family::Timestamptz, Scalar::String),
+        );
+        check(Family::Numeric, &[], true, text(), (Family::Text, Scalar::String));
+        check(Family::Enum, &[], false, text(), (Family::Text, Scalar::String));
+        check(Family::Other, &[], true, text(), (Family::Text, Scalar::String));
     }
 }
