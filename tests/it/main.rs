@@ -1,5 +1,10 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
 mod harness;
+mod http;
+mod service;
+mod world;
+
+mod graphql_filter;
 mod private_postgres;
 mod projects;
