@@ -5,6 +5,7 @@ mod http;
 mod service;
 mod world;
 
+mod codec;
 mod graphql_filter;
 mod private_postgres;
 mod projects;
