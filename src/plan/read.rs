@@ -566,17 +566,17 @@ impl SelectList {
         })
     }
 
-    /// A column of a cursor: read as text where it comes out of a document.
+    /// A column of a cursor, as it is. A numeric is read as text, because a JSON number that comes back
+    /// is a float with fewer digits.
     fn cursor(&mut self, expr: &Expr) -> (usize, Leaf) {
         let (cast, family) = match (&expr.path[..], expr.ty.builtin) {
+            _ if expr.ty.family == Family::Numeric => (Cast::To("text".to_owned()), Family::Text),
             ([], true) => (Cast::None, expr.ty.family),
             ([], false) => (Cast::To(expr.ty.family.on_the_wire().sql().to_owned()), expr.ty.family.on_the_wire()),
             ([_, ..], _) => (Cast::To(expr.ty.sql.clone()), expr.ty.family),
         };
         let position = self.value(expr.clone(), cast, Wire::Value(family.on_the_wire()));
-        let scalar =
-            if matches!(family, Family::Int8 | Family::Int4 | Family::Int2) { Scalar::BigInt } else { Scalar::String };
-        (position, Leaf { family, kind: LeafKind::Scalar(scalar) })
+        (position, Leaf { family, kind: LeafKind::Scalar(Scalar::Json) })
     }
 }
 

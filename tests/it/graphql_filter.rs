@@ -133,8 +133,7 @@ async fn operators_of_numbers_and_times() {
         ("at", "at", json!("09:16:00"), "'09:16'"),
         ("code", "code", json!("9e6a55b6-b456-3e65-2a23-be9d623055c1"), "'9e6a55b6-b456-3e65-2a23-be9d623055c1'"),
     ] {
-        for (operator, spelled) in
-            [("eq", "="), ("neq", "<>"), ("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]
+        for (operator, spelled) in [("eq", "="), ("neq", "<>"), ("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]
         {
             let condition = format!("{column} {spelled} {sql}");
             let filter = json!({field: {operator: value}});
@@ -212,7 +211,10 @@ async fn boolean_operators() {
             "((size < 3 AND note <> 'note 1') OR size = 9) AND note IS NOT NULL",
         ),
         (json!({"_or": [{"size": {"_eq": 1}}, {"size": {"_eq": 2}}]}), "size IN (1, 2)"),
-        (json!({"_not": {"note": {"_is_null": true}}, "_and": [{"size": {"_gte": 5}}]}), "note IS NOT NULL AND size >= 5"),
+        (
+            json!({"_not": {"note": {"_is_null": true}}, "_and": [{"size": {"_gte": 5}}]}),
+            "note IS NOT NULL AND size >= 5",
+        ),
     ];
     check_items(&database, &api, &cases).await;
     let both = [("items", "Item"), ("itemDocs", "ItemDoc")];
@@ -277,7 +279,8 @@ async fn filters_through_objects_and_lists() {
 #[tokio::test]
 async fn null_and_omitted_are_two_things() {
     let (_database, api) = world::api().await;
-    let count = async |query: &str, variables: Json| api.data(query, variables).await["itemsBy"].as_array().unwrap().len();
+    let count =
+        async |query: &str, variables: Json| api.data(query, variables).await["itemsBy"].as_array().unwrap().len();
     let query = "query ($n: String, $k: Kind) { itemsBy(note: $n, kind: $k) { id } }";
     assert_eq!(count(query, json!({})).await, 60);
     assert_eq!(count(query, json!({"n": null})).await, 12);

@@ -7,5 +7,6 @@ mod world;
 
 mod codec;
 mod graphql_filter;
+mod graphql_list;
 mod private_postgres;
 mod projects;

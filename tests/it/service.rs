@@ -20,8 +20,7 @@ pub struct Api {
 pub fn config(url: &str, more: &str) -> Config {
     let text = format!("[project]\nname = \"test\"\n[server]\nhost = \"127.0.0.1\"\nport = 0\n{more}");
     let overrides = Overrides { database_url: Some(url.to_owned()), ..Overrides::default() };
-    let parsed =
-        Config::parse("fraiseql.toml", &text, &|_| None, &overrides, Facts::here(Mode::Run), Need::Service);
+    let parsed = Config::parse("fraiseql.toml", &text, &|_| None, &overrides, Facts::here(Mode::Run), Need::Service);
     parsed.unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
@@ -44,12 +43,11 @@ impl Api {
     /// `more` goes into the configuration: keys of `[server]` first, then other sections.
     pub async fn with(database: &Database, schema: &Json, more: &str) -> Api {
         let config = config(&database.url(), more);
-        let service = Service::open(&config, &compiled(schema), workers()).await.unwrap_or_else(|refusal| {
-            match refusal {
+        let service =
+            Service::open(&config, &compiled(schema), workers()).await.unwrap_or_else(|refusal| match refusal {
                 Refusal::Problems(problems) => panic!("{problems:#?}"),
                 Refusal::Unreachable(reason) => panic!("{reason}"),
-            }
-        });
+            });
         let api = Api::unready(config).await;
         api.server.state().serve(service);
         api

@@ -69,12 +69,11 @@ pub fn schema() -> Json {
         json!({"name": "category", "type": "Category", "nullable": true, "join": {"fk_category": "pk_category"}}),
     );
     let mut category = fields(&["id: ID!", "name: String!", "rank: Int"]);
-    category.as_array_mut().unwrap().push(
-        json!({"name": "items", "type": "[Item!]", "nullable": false, "join": {"pk_category": "fk_category"}}),
-    );
-    let guarded = |name: &str, on_deny: &str, nullable: bool| {
-        json!({"name": name, "type": "String", "nullable": nullable, "requires_scope": format!("read:{name}"), "on_deny": on_deny})
-    };
+    category
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "items", "type": "[Item!]", "nullable": false, "join": {"pk_category": "fk_category"}}));
+    let guarded = |name: &str, on_deny: &str, nullable: bool| json!({"name": name, "type": "String", "nullable": nullable, "requires_scope": format!("read:{name}"), "on_deny": on_deny});
     let one = |name: &str, ty: &str, relation: &str| {
         json!({"name": name, "return_type": ty, "returns_list": false, "nullable": true,
                "arguments": fields(&["id: ID!"]), "sql_source": relation})
