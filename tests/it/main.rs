@@ -8,5 +8,6 @@ mod world;
 mod codec;
 mod graphql_filter;
 mod graphql_list;
+mod graphql_values;
 mod private_postgres;
 mod projects;
