@@ -130,7 +130,7 @@ impl ViewExecutor {
         };
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(statement, error)),
+            Err(error) => Err(running.failed(error)),
         }
     }
 

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
@@ -54,12 +55,17 @@ pub(super) struct Connector {
     inner: deadpool_postgres::Manager,
     tls: Tls,
     timeout: Duration,
+    epoch: Arc<AtomicU64>,
 }
 
 /// A client with the statements prepared on it.
 pub(super) struct Connection {
     client: Arc<ClientWrapper>,
     prepared: LruCache<Box<str>, tokio_postgres::Statement, ahash::RandomState>,
+    /// Counts up when some connection finds that relations have changed; shared by all of them.
+    epoch: Arc<AtomicU64>,
+    /// The epoch in which `prepared` was made.
+    prepared_in: u64,
     tls: Tls,
     timeout: Duration,
 }
@@ -84,10 +90,12 @@ impl Pools {
             config.application_name("fraiseql");
         }
         let tls = Tls::new(database.ssl_mode)?;
+        let epoch = Arc::new(AtomicU64::new(0));
         let pool = |size: usize| {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
-            let connector = Connector { inner, tls: tls.clone(), timeout: database.connect_timeout };
+            let connector =
+                Connector { inner, tls: tls.clone(), timeout: database.connect_timeout, epoch: epoch.clone() };
             let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
@@ -149,7 +157,14 @@ impl deadpool::managed::Manager for Connector {
         client.batch_execute(SESSION_SETTINGS).await?;
         let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
         let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
-        Ok(Connection { client, prepared, tls: self.tls.clone(), timeout: self.timeout })
+        Ok(Connection {
+            client,
+            prepared,
+            prepared_in: self.epoch.load(Ordering::Acquire),
+            epoch: self.epoch.clone(),
+            tls: self.tls.clone(),
+            timeout: self.timeout,
+        })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
@@ -169,6 +184,21 @@ impl Connection {
 
     pub fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
+    }
+
+    /// Drops what was prepared before relations changed.
+    fn forget_outdated(&mut self) {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if self.prepared_in != epoch {
+            self.prepared.clear();
+            self.prepared_in = epoch;
+        }
+    }
+
+    /// Makes every connection prepare anew, once however many find the same change.
+    fn end_epoch(&self) {
+        let (seen, next) = (self.prepared_in, self.prepared_in.wrapping_add(1));
+        let _ = self.epoch.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub fn tls(&self) -> Tls {
@@ -217,6 +247,7 @@ impl Running {
         types: &[tokio_postgres::types::Type],
     ) -> Result<tokio_postgres::Statement> {
         let connection = self.0.as_mut().expect("a running connection is held until it is done");
+        connection.forget_outdated();
         if let Some(prepared) = connection.prepared.get(text) {
             return Ok(prepared.clone());
         }
@@ -234,12 +265,12 @@ impl Running {
         }
     }
 
-    /// The statement has ended with an error: the connection is free, and what was prepared for
-    /// this text may be out of date.
-    pub fn failed(mut self, statement: &Statement, error: tokio_postgres::Error) -> Error {
+    /// The statement has ended with an error: the connection is free, and what was prepared may be
+    /// out of date, here and on every other connection that the caller may try next.
+    pub fn failed(mut self, error: tokio_postgres::Error) -> Error {
         let error = sqlstate::error(error);
-        if let Some(connection) = self.0.as_mut().filter(|_| error.stale) {
-            connection.prepared.pop(statement.text());
+        if let Some(connection) = self.0.as_ref().filter(|_| error.stale) {
+            connection.end_epoch();
         }
         self.settled();
         error
