@@ -14,14 +14,14 @@ use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
-use crate::plan::guard::{Held, held};
+use crate::plan::guard::{Held, claim, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
 
-/// What a transport gets back; it knows nothing else of `exec`.
-pub use crate::exec::{Outcome, Rows};
+/// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
+pub use crate::exec::{Outcome, Pace, Rows};
 
 /// Bytes of written statements that are kept, about; those that are asked least go first.
 const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -102,26 +102,26 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew, once.
-    pub async fn answer(&self, caller: &Caller, intent: Intent) -> Result<Outcome> {
+    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
         let seen = self.generation();
-        match self.attempt(caller, &intent).await {
+        match self.attempt(caller, &intent, pace).await {
             Err(error) if error.stale => {
                 self.rebind(seen).await?;
-                self.attempt(caller, &intent).await
+                self.attempt(caller, &intent, pace).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, caller: &Caller, intent: &Intent) -> Result<Outcome> {
+    async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let statement = self.statement(caller, intent)?;
         let Intent::Read(read) = intent;
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
-            statement.parameters(&statement.with_claims(read.values.clone(), |name| caller.claim(name)))?
+            statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        self.executor.run(statement, parameters, caller).instrument(tracing::debug_span!("execute")).await
+        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
     }
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
