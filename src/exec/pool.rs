@@ -14,8 +14,9 @@ use std::time::Duration;
 use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
-use tokio_postgres::{CancelToken, Client};
+use tokio_postgres::Client;
 
+use super::cancel::Server;
 use super::rows::clean_up;
 use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
@@ -54,6 +55,7 @@ pub(super) struct Pools {
 pub(super) struct Connector {
     inner: deadpool_postgres::Manager,
     tls: Tls,
+    server: Option<Server>,
     timeout: Duration,
     epoch: Arc<AtomicU64>,
 }
@@ -67,6 +69,7 @@ pub(super) struct Connection {
     /// The epoch in which `prepared` was made.
     prepared_in: u64,
     tls: Tls,
+    server: Option<Server>,
     timeout: Duration,
 }
 
@@ -94,8 +97,9 @@ impl Pools {
         let pool = |size: usize| {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
-            let connector =
-                Connector { inner, tls: tls.clone(), timeout: database.connect_timeout, epoch: epoch.clone() };
+            let server = Server::of(&config);
+            let (tls, epoch) = (tls.clone(), epoch.clone());
+            let connector = Connector { inner, tls, server, timeout: database.connect_timeout, epoch };
             let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
@@ -163,6 +167,7 @@ impl deadpool::managed::Manager for Connector {
             prepared_in: self.epoch.load(Ordering::Acquire),
             epoch: self.epoch.clone(),
             tls: self.tls.clone(),
+            server: self.server.clone(),
             timeout: self.timeout,
         })
     }
@@ -182,8 +187,17 @@ impl Connection {
         &self.client
     }
 
-    pub fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
+    /// Ends what runs here. An error means that a cancel may still be on its way, and that nothing
+    /// may run on this connection any more.
+    pub async fn cancel(&self) -> Result<(), String> {
+        let token = self.client.cancel_token();
+        match &self.server {
+            Some(server) => server.cancel(&token, self.tls.clone()).await,
+            None => {
+                token.cancel_query(self.tls.clone()).await.map_err(|error| error.to_string())?;
+                Err("with several hosts nobody can tell when a cancel has arrived".to_owned())
+            }
+        }
     }
 
     /// Drops what was prepared before relations changed.
@@ -199,10 +213,6 @@ impl Connection {
     fn end_epoch(&self) {
         let (seen, next) = (self.prepared_in, self.prepared_in.wrapping_add(1));
         let _ = self.epoch.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    pub fn tls(&self) -> Tls {
-        self.tls.clone()
     }
 
     pub fn timeout(&self) -> Duration {
