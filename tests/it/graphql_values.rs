@@ -28,7 +28,12 @@ const SCALARS: [(&str, &str, &str, &str); 40] = [
     ("float8", "Float", "'NaN'", r#""NaN""#),
     ("float8", "Float", "'-Infinity'", r#""-Infinity""#),
     ("numeric", "Float", "1.50", "1.50"),
-    ("numeric", "Decimal", "123456789012345678901234567890.123456789000", "123456789012345678901234567890.123456789000"),
+    (
+        "numeric",
+        "Decimal",
+        "123456789012345678901234567890.123456789000",
+        "123456789012345678901234567890.123456789000",
+    ),
     ("numeric", "Decimal", "'NaN'", r#""NaN""#),
     ("int8", "Decimal", "9223372036854775807", "9223372036854775807"),
     ("bool", "Boolean", "true", "true"),
@@ -72,7 +77,8 @@ async fn every_scalar_from_columns_and_from_documents() {
     let mut declared: Vec<String> =
         SCALARS.iter().enumerate().map(|(i, (_, scalar, _, _))| format!("f{i}: {scalar}")).collect();
     declared.extend(
-        ["id: ID!", "ints: [Int]", "texts: [String]", "nothing: [BigInt!]!", "days: [Date!]", "matrix: [[Int!]!]"].map(str::to_owned),
+        ["id: ID!", "ints: [Int]", "texts: [String]", "nothing: [BigInt!]!", "days: [Date!]", "matrix: [[Int!]!]"]
+            .map(str::to_owned),
     );
     let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
     let schema = json!({
@@ -122,7 +128,10 @@ async fn enums_are_names_outside_and_values_inside() {
 /// message).
 async fn check_odd(document: Json, selection: &str, data: Json, errors: &[(Json, &str)]) {
     let database = world::database();
-    database.execute(&format!("INSERT INTO tb_odd (pk_odd, data) VALUES (1, '{}')", document.to_string().replace('\'', "''")));
+    database.execute(&format!(
+        "INSERT INTO tb_odd (pk_odd, data) VALUES (1, '{}')",
+        document.to_string().replace('\'', "''")
+    ));
     let api = Api::start(&database, &world::schema()).await;
     let (status, answer) = api.ask(&format!("{{ odds {{ {selection} }} itemsCount }}"), Json::Null).await;
     assert_eq!(status, 200);
@@ -224,9 +233,7 @@ async fn a_failed_nullable_root_leaves_its_siblings() {
         "CREATE VIEW v_good AS SELECT 1 AS pk_good, 'g' AS id, 'good' AS name; \
          CREATE VIEW v_bad AS SELECT 1 AS pk_bad, 'b' AS id, (1 / (random() * 0)::int)::text AS name",
     );
-    let query = |name: &str, ty: &str, nullable: bool| {
-        json!({"name": name, "return_type": ty, "returns_list": true, "nullable": nullable, "arguments": [], "auto_params": true})
-    };
+    let query = |name: &str, ty: &str, nullable: bool| json!({"name": name, "return_type": ty, "returns_list": true, "nullable": nullable, "arguments": [], "auto_params": true});
     let named = |name: &str, relation: &str| json!({"name": name, "sql_source": relation, "fields": fields(&["id: ID!", "name: String"])});
     let schema = json!({
         "types": [named("Good", "v_good"), named("Bad", "v_bad")],

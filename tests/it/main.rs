@@ -6,6 +6,8 @@ mod service;
 mod world;
 
 mod codec;
+mod graphql_access;
+mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;

@@ -31,7 +31,7 @@ use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
-use self::request::{MediaType, Request, is_json, wants_html};
+use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::Failure;
 use self::variables::coerce_variables;
 use crate::auth::Caller;
@@ -110,7 +110,7 @@ impl Graphql {
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
         let requests = match parts.method {
-            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| vec![request]),
+            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
             Method::POST => self.body(&parts.headers, body).await,
             _ => {
                 let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
@@ -122,19 +122,23 @@ impl Graphql {
             Err(failure) => return refusal(&failure, media),
         };
         let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
-        let is_batch = requests.len() > 1;
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            answers.push(exchange.run(request).await);
-        }
-        match answers.pop() {
-            Some(Ok(body)) if !is_batch => respond(200, media, body.into_bytes()),
-            Some(Err(failure)) if !is_batch => refusal(&failure, media),
-            last => respond(200, media, batch(answers.into_iter().chain(last))),
+        let budget = encode::Budget::new(self.options.response_bytes_max);
+        match requests {
+            Requests::One(request) => match exchange.run(request, &budget).await {
+                Ok(body) => respond(200, media, body.into_bytes()),
+                Err(failure) => refusal(&failure, media),
+            },
+            Requests::Batch(requests) => {
+                let mut answers = Vec::with_capacity(requests.len());
+                for request in requests {
+                    answers.push(exchange.run(request, &budget).await);
+                }
+                respond(200, media, batch(answers.into_iter()))
+            }
         }
     }
 
-    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Vec<Request>, Failure> {
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Requests, Failure> {
         if !is_json(headers) {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }

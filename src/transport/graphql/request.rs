@@ -21,6 +21,13 @@ pub struct Request {
     pub hash: Option<String>,
 }
 
+/// What one HTTP request asks; a batch of one is answered as a batch.
+#[derive(Debug)]
+pub enum Requests {
+    One(Request),
+    Batch(Vec<Request>),
+}
+
 /// The media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
@@ -53,8 +60,8 @@ struct PersistedQuery {
 // === impl Request ===
 
 impl Request {
-    /// Reads the body of a POST: one request, or several where `batching` is on.
-    pub fn from_body(bytes: &[u8], batching: bool) -> Result<Vec<Request>, Failure> {
+    /// Reads the body of a POST: one request, or a list of them where `batching` is on.
+    pub fn from_body(bytes: &[u8], batching: bool) -> Result<Requests, Failure> {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         let bad = |error: serde_json::Error| Failure::malformed(format!("the body is not a GraphQL request: {error}"));
         match first {
@@ -63,10 +70,10 @@ impl Request {
                 if bodies.is_empty() || bodies.len() > BATCH_MAX {
                     return Err(Failure::malformed(format!("a batch holds 1 to {BATCH_MAX} requests")));
                 }
-                bodies.into_iter().map(Request::of).collect()
+                Ok(Requests::Batch(bodies.into_iter().map(Request::of).collect::<Result<_, _>>()?))
             }
             Some(b'[') => Err(Failure::malformed("batches are not served here ([graphql] batching)")),
-            Some(_) | None => Ok(vec![Request::of(serde_json::from_slice(bytes).map_err(bad)?)?]),
+            Some(_) | None => Ok(Requests::One(Request::of(serde_json::from_slice(bytes).map_err(bad)?)?)),
         }
     }
 
