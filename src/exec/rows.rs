@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
@@ -18,6 +19,8 @@ pub struct Rows {
     commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
+    /// Given back when the last row has been read or the rows are dropped.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 // === impl Rows ===
@@ -28,11 +31,16 @@ impl Rows {
         running: Running,
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
-        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None }
+        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None, permit: None }
     }
 
     pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
         self.deadline = Some((deadline, limit));
+        self
+    }
+
+    pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
+        self.permit = permit;
         self
     }
 
@@ -70,6 +78,7 @@ impl Rows {
         if let Some(running) = self.running.take() {
             running.done();
         }
+        self.permit = None;
         committed.map_err(sqlstate::error)
     }
 }

@@ -51,10 +51,11 @@ impl Writer {
 
     /// A document's null is a JSON null or an absent key.
     fn null_test(&mut self, scope: Scope, expr: &Expr, negated: bool) {
-        let stored_json = expr.path.is_empty() && expr.ty.family == Family::Jsonb && !expr.ty.array;
-        if stored_json || (!expr.path.is_empty() && (expr.ty.array || expr.ty.family == Family::Jsonb)) {
+        let is_json = matches!(expr.ty.family, Family::Json | Family::Jsonb);
+        let is_list_inside = expr.ty.array && !expr.path.is_empty();
+        if is_list_inside || (is_json && !expr.ty.array) {
             self.push("coalesce(jsonb_typeof(");
-            self.expr(scope, expr);
+            self.jsonb(scope, expr);
             self.push(if negated { "), 'null') <> 'null'" } else { "), 'null') = 'null'" });
             return;
         }

@@ -80,7 +80,6 @@ impl Writer {
                 self.outputs(&block.outputs, scope);
                 self.push(")");
             }
-            // Rows without a column: only `__typename` or masked fields were asked for.
             SelectList::Columns if block.outputs.is_empty() => self.push("SELECT"),
             SelectList::Columns => {
                 self.push("SELECT ");

@@ -5,6 +5,7 @@ mod http;
 mod service;
 mod world;
 
+mod cases;
 mod codec;
 mod graphql_access;
 mod graphql_documents;

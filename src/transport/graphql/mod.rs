@@ -15,6 +15,7 @@ mod respond;
 mod rules;
 mod variables;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Schema as TypeSystem;
@@ -32,7 +33,7 @@ use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
-use self::respond::Failure;
+use self::respond::{Failure, GraphqlError};
 use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
@@ -40,9 +41,12 @@ use crate::error::Code;
 use crate::intent::Intent;
 use crate::schema::Schema;
 
-/// Documents kept, and texts kept for persisted queries.
-const DOCUMENTS_MAX: u64 = 2_000;
-const PERSISTED_MAX: u64 = 10_000;
+/// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
+/// parsed document takes about 25 times its text, and a short one no less than one of
+/// [`TEXT_WEIGHT_MIN`]: some 4,000 documents, 50 MiB at most.
+const DOCUMENTS_BYTES_MAX: u64 = 2 * 1024 * 1024;
+const PERSISTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const TEXT_WEIGHT_MIN: usize = 512;
 
 /// Settings of `[graphql]`, and of `[server]` where they concern this wire.
 #[derive(Debug, Clone)]
@@ -89,8 +93,14 @@ impl Graphql {
             described,
             accepted: parse(&sdl(schema, Spelling::Accepted))?,
             published,
-            documents: Cache::builder().max_capacity(DOCUMENTS_MAX).build_with_hasher(ahash::RandomState::new()),
-            persisted: Cache::new(PERSISTED_MAX),
+            documents: Cache::builder()
+                .max_capacity(DOCUMENTS_BYTES_MAX)
+                .weigher(|text: &Arc<str>, _| text_weight(text))
+                .build_with_hasher(ahash::RandomState::new()),
+            persisted: Cache::builder()
+                .max_capacity(PERSISTED_BYTES_MAX)
+                .weigher(|_, text: &Arc<str>| text_weight(text))
+                .build(),
         })
     }
 
@@ -133,7 +143,7 @@ impl Graphql {
                 for request in requests {
                     answers.push(exchange.run(request, &budget).await);
                 }
-                respond(200, media, batch(answers.into_iter()))
+                respond(200, media, batch(answers))
             }
         }
     }
@@ -165,20 +175,22 @@ impl Graphql {
     }
 
     /// The text of a request, by itself or by its hash.
-    fn text(&self, request: &Request) -> Result<Arc<str>, Failure> {
+    fn text<'r>(&self, request: &'r Request) -> Result<Cow<'r, str>, Failure> {
         match (&request.query, &request.hash) {
-            (Some(text), None) => Ok(text.as_str().into()),
+            (Some(text), None) => Ok(Cow::Borrowed(text)),
             (Some(text), Some(hash)) => {
                 if !Request::hash_matches(text, hash) {
                     return Err(Failure::malformed("provided sha does not match query"));
                 }
-                let text: Arc<str> = text.as_str().into();
-                self.persisted.insert(hash.clone(), text.clone());
-                Ok(text)
+                self.persisted.insert(hash.clone(), text.as_str().into());
+                Ok(Cow::Borrowed(text))
             }
-            (None, Some(hash)) => self.persisted.get(hash).ok_or_else(|| {
-                Failure::of("PERSISTED_QUERY_NOT_FOUND", vec![respond::GraphqlError::new("PersistedQueryNotFound")])
-            }),
+            (None, Some(hash)) => match self.persisted.get(hash) {
+                Some(text) => Ok(Cow::Owned(text.to_string())),
+                None => {
+                    Err(Failure::of("PERSISTED_QUERY_NOT_FOUND", vec![GraphqlError::new("PersistedQueryNotFound")]))
+                }
+            },
             (None, None) => Err(Failure::malformed("the request has no \"query\"")),
         }
     }
@@ -236,10 +248,14 @@ impl Graphql {
     }
 }
 
-fn batch(answers: impl Iterator<Item = Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
+fn text_weight(text: &str) -> u32 {
+    u32::try_from(text.len().max(TEXT_WEIGHT_MIN)).unwrap_or(u32::MAX)
+}
+
+fn batch(answers: Vec<Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
     let mut all = encode::Chunks::default();
     all.push(b"[");
-    for (i, answer) in answers.enumerate() {
+    for (i, answer) in answers.into_iter().enumerate() {
         all.push(if i > 0 { b"," } else { b"" });
         match answer {
             Ok(body) => all.append(body),
