@@ -2,11 +2,13 @@
 
 mod harness;
 mod http;
+mod program;
 mod service;
 mod world;
 
 mod cases;
 mod codec;
+mod faults;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
