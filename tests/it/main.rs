@@ -1,12 +1,16 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
-mod cases;
-mod codec;
 mod harness;
 mod http;
+mod program;
 mod service;
 mod world;
 
+mod cases;
+mod codec;
+mod faults;
+mod graphql_access;
+mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
