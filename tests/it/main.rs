@@ -1,6 +1,7 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
 mod cases;
+mod changes;
 mod codec;
 mod harness;
 mod private_postgres;
