@@ -23,6 +23,9 @@ use crate::sql::Statement;
 
 /// Prepared statements kept per connection; the least recently used one is closed for a new one.
 const PREPARED_MAX: usize = 256;
+/// Longest text that stays prepared. Filters of any length can be sent, and PostgreSQL keeps a tree
+/// many times the size of the text for each, on every connection.
+const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
@@ -219,7 +222,9 @@ impl Running {
         }
         match connection.client.prepare_typed(text, types).await {
             Ok(prepared) => {
-                connection.prepared.put(text.into(), prepared.clone());
+                if text.len() <= PREPARED_TEXT_BYTES_MAX {
+                    connection.prepared.put(text.into(), prepared.clone());
+                }
                 Ok(prepared)
             }
             Err(error) => {

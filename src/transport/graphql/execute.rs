@@ -96,6 +96,7 @@ impl Exchange<'_> {
         root_type: &'static str,
         given: &Given,
     ) -> std::result::Result<Arc<Vec<Root>>, Failure> {
+        refuse_null_conditions(operation, given)?;
         let key = conditions_key(&operation.conditions, given);
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
@@ -196,6 +197,16 @@ impl Exchange<'_> {
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// `@skip` and `@include` take a Boolean that is not null. A variable with a default may still be
+/// sent as null, which only its value shows (specification, section 5.8.5).
+fn refuse_null_conditions(operation: &Operation, given: &Given) -> std::result::Result<(), Failure> {
+    let is_null = |index: &&usize| given.get(**index).and_then(Option::as_ref).is_none_or(Json::is_null);
+    let Some(index) = operation.conditions.iter().find(is_null) else { return Ok(()) };
+    let name = &operation.variables[*index].name;
+    let message = format!("Variable \"${name}\" decides @skip or @include and must not be null.");
+    Err(Failure::of("BAD_USER_INPUT", vec![GraphqlError::new(message)]))
 }
 
 /// The values of the conditions as bits; `None` when there are too many to keep apart.
