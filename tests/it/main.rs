@@ -8,6 +8,7 @@ mod world;
 
 mod cases;
 mod codec;
+mod changed_database;
 mod faults;
 mod graphql_access;
 mod graphql_documents;
@@ -16,3 +17,4 @@ mod graphql_list;
 mod graphql_values;
 mod private_postgres;
 mod projects;
+mod session_variables;
