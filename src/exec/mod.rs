@@ -4,6 +4,7 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
+mod cancel;
 mod inspect;
 mod pool;
 mod rows;
@@ -163,7 +164,7 @@ impl ViewExecutor {
         };
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(statement, error)),
+            Err(error) => Err(running.failed(error)),
         }
     }
 
