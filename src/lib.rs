@@ -20,6 +20,8 @@ pub mod codec;
 
 pub mod engine;
 pub mod transport;
+pub mod telemetry;
+pub mod server;
 
 pub mod dev;
 

@@ -91,14 +91,16 @@ pub(super) fn fields(
     if columns.len() != object.columns.len() {
         return Err(Stop::Stale);
     }
+    let values = columns.values();
     out.push(b'{');
     for field in &object.fields {
         out.extend_from_slice(&field.key.json);
         let mark = out.len();
         let written = if let Node::Leaf { column, leaf } = &field.node {
-            match columns.at(*column)? {
-                Some(bytes) => self::leaf(leaf, bytes, out),
-                None => Err(Fault::Null),
+            match values.get(*column) {
+                Some(Some(bytes)) => self::leaf(leaf, bytes, out),
+                Some(None) => Err(Fault::Null),
+                None => Err(Fault::Malformed),
             }
         } else {
             nested(object, field, columns, path, out, trail)
@@ -297,7 +299,16 @@ fn scalar(scalar: Scalar, family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Re
     if !fits {
         return Err(Fault::Misfit);
     }
-    if scalar == Scalar::Id { as_string(family, bytes, out) } else { to_json(family, bytes, out) }
+    // Everything else that may be an ID is a string already.
+    let bare_id = scalar == Scalar::Id && matches!(family, Family::Int2 | Family::Int4 | Family::Int8);
+    if bare_id {
+        out.push(b'"');
+    }
+    to_json(family, bytes, out)?;
+    if bare_id {
+        out.push(b'"');
+    }
+    Ok(())
 }
 
 /// A scalar in a column of JSON. What `to_json` made of a type without an encoder is shown as it is
@@ -335,22 +346,8 @@ fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malfor
     Ok(matches!(family, Family::Json | Family::Other).then_some(bytes))
 }
 
-/// What `to_json` prints, in quotes if it is not.
-#[inline]
-fn as_string(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    let bare = matches!(family, Family::Int2 | Family::Int4 | Family::Int8);
-    if bare {
-        out.push(b'"');
-    }
-    to_json(family, bytes, out)?;
-    if bare {
-        out.push(b'"');
-    }
-    Ok(())
-}
-
 /// What `to_json` prints.
-#[inline]
+#[inline(always)]
 fn to_json(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match family {
         Family::Text | Family::Varchar | Family::Bpchar | Family::Name | Family::Citext | Family::Enum => {

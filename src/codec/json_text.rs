@@ -83,7 +83,12 @@ pub fn integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
 
 #[inline]
 pub fn boolean(value: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(if value { b"true" } else { b"false" });
+    // Two copies of known length are cheaper than one of either.
+    if value {
+        out.extend_from_slice(b"true");
+    } else {
+        out.extend_from_slice(b"false");
+    }
 }
 
 /// Bytes as PostgreSQL's hex form; its backslash is escaped in JSON.

@@ -2,7 +2,7 @@
 //! IntervalStyle postgres.
 
 use super::json_text::{DIGITS, integer};
-use super::pg::{self, Interval, Moment};
+use super::pg::{self, Civil, Interval, Moment};
 
 const SECOND_US: i64 = 1_000_000;
 const HOUR_US: i64 = 3_600 * SECOND_US;
@@ -29,23 +29,42 @@ struct Line {
 pub fn timestamp(moment: Moment<i64>, zone: Zone, out: &mut Vec<u8>) {
     let Some(micros) = finite(moment, out) else { return };
     let (day, time) = pg::day_and_time(micros);
-    let mut line = Line::new();
-    let before_christ = line.day(day);
-    line.push(b'T');
-    line.clock(time);
-    match zone {
-        Zone::Utc => line.extend(b"+00:00"),
-        Zone::Absent => {}
+    let date = pg::civil(day);
+    if !(1..10_000).contains(&date.year) {
+        return distant_timestamp(date, time, zone, out);
     }
-    line.finish(before_christ, out);
+    let mut text = *b"\"0000-00-00T00:00:00";
+    let (seconds, fraction) = seconds_and_fraction(time);
+    four(&mut text, 1, date.year as u32);
+    two(&mut text, 6, date.month);
+    two(&mut text, 9, date.day);
+    two(&mut text, 12, seconds / 3600);
+    two(&mut text, 15, seconds / 60 % 60);
+    two(&mut text, 18, seconds % 60);
+    out.extend_from_slice(&text);
+    if fraction != 0 {
+        self::fraction(fraction, out);
+    }
+    match zone {
+        Zone::Utc => out.extend_from_slice(b"+00:00\""),
+        Zone::Absent => out.push(b'"'),
+    }
 }
 
 #[inline]
 pub fn date(moment: Moment<i32>, out: &mut Vec<u8>) {
     let Some(day) = finite(moment, out) else { return };
-    let mut line = Line::new();
-    let before_christ = line.day(day.into());
-    line.finish(before_christ, out);
+    let date = pg::civil(day.into());
+    if !(1..10_000).contains(&date.year) {
+        let mut line = Line::new();
+        let before_christ = line.day(date);
+        return line.finish(before_christ, out);
+    }
+    let mut text = *b"\"0000-00-00\"";
+    four(&mut text, 1, date.year as u32);
+    two(&mut text, 6, date.month);
+    two(&mut text, 9, date.day);
+    out.extend_from_slice(&text);
 }
 
 #[inline]
@@ -119,6 +138,54 @@ pub fn interval(interval: Interval, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Before Christ, or with a year of more than four digits.
+#[cold]
+fn distant_timestamp(date: Civil, time: i64, zone: Zone, out: &mut Vec<u8>) {
+    let mut line = Line::new();
+    let before_christ = line.day(date);
+    line.push(b'T');
+    line.clock(time);
+    match zone {
+        Zone::Utc => line.extend(b"+00:00"),
+        Zone::Absent => {}
+    }
+    line.finish(before_christ, out);
+}
+
+#[inline]
+fn seconds_and_fraction(micros: i64) -> (u32, u32) {
+    // A day has fewer than 2^37 microseconds, and none is negative.
+    let micros = micros as u64;
+    ((micros / SECOND_US as u64) as u32, (micros % SECOND_US as u64) as u32)
+}
+
+/// Writes two digits where a template has them.
+#[inline]
+fn two<const N: usize>(text: &mut [u8; N], at: usize, value: u32) {
+    let [tens, ones] = DIGITS[value as usize % 100];
+    text[at] = tens;
+    text[at + 1] = ones;
+}
+
+#[inline]
+fn four<const N: usize>(text: &mut [u8; N], at: usize, value: u32) {
+    two(text, at, value / 100);
+    two(text, at + 2, value % 100);
+}
+
+/// A point and up to six digits, without trailing zeros.
+#[inline]
+fn fraction(micros: u32, out: &mut Vec<u8>) {
+    let mut text = *b".000000";
+    two(&mut text, 1, micros / 10_000);
+    two(&mut text, 3, micros / 100 % 100);
+    two(&mut text, 5, micros % 100);
+    out.extend_from_slice(&text);
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
 /// `hh:mm:ss.ffffff` with as many digits for the hours as they need.
 fn hours(micros: u64, out: &mut Vec<u8>) {
     let hours = micros / HOUR_US as u64;
@@ -173,10 +240,8 @@ impl Line {
         self.extend(&DIGITS[value as usize]);
     }
 
-    /// `yyyy-mm-dd` of a day since 2000-01-01; says whether the year counts before Christ.
-    #[inline]
-    fn day(&mut self, day: i64) -> bool {
-        let date = pg::civil(day);
+    /// `yyyy-mm-dd`; says whether the year counts before Christ.
+    fn day(&mut self, date: Civil) -> bool {
         let before_christ = date.year <= 0;
         let year = if before_christ { 1 - date.year } else { date.year };
         if year < 10_000 {
@@ -195,7 +260,7 @@ impl Line {
     /// `hh:mm:ss.ffffff` of microseconds since midnight.
     #[inline]
     fn clock(&mut self, micros: i64) {
-        let (seconds, fraction) = ((micros / SECOND_US) as u32, (micros % SECOND_US) as u32);
+        let (seconds, fraction) = seconds_and_fraction(micros);
         self.two(seconds / 3600);
         self.push(b':');
         self.two(seconds / 60 % 60);

@@ -128,6 +128,11 @@ impl<'a> Columns<'a> {
         self.0.is_empty()
     }
 
+    #[inline]
+    pub fn values(&self) -> &[Option<&'a [u8]>] {
+        &self.0
+    }
+
     /// The value at a position; a position beyond the row is a shape of another statement.
     #[inline]
     pub fn at(&self, column: usize) -> Result<Option<&'a [u8]>, Stop> {

@@ -9,6 +9,10 @@ pub const RECORD_ARRAY_OID: u32 = 2287;
 /// The most dimensions that PostgreSQL gives an array (`MAXDIM`).
 const DIMENSIONS_MAX: usize = 6;
 const DAY_US: i64 = 86_400_000_000;
+/// Days of 400 years, after which the calendar repeats.
+const ERA_DAYS: i64 = 146_097;
+/// Enough for any day that an i32 counts, and for any that holds a timestamp.
+const ERAS_BEFORE: i64 = 15_000;
 /// The largest display scale of a numeric (`NUMERIC_DSCALE_MASK`).
 const SCALE_MAX: u16 = 0x3fff;
 
@@ -187,19 +191,20 @@ pub fn day_and_time(micros: i64) -> (i64, i64) {
     (micros.div_euclid(DAY_US), micros.rem_euclid(DAY_US))
 }
 
-/// Days since 2000-01-01 → the calendar. Counts from the first of March of year 0, so that a leap day
+/// Days since 2000-01-01, at most an i32 or so, → the calendar. Counts from the first of March of year 0, so that a leap day
 /// is the last day of its year.
 #[inline]
 pub fn civil(days: i64) -> Civil {
-    let since_march_0 = days + 10_957 + 719_468;
-    let era = since_march_0.div_euclid(146_097);
-    let day_of_era = since_march_0.rem_euclid(146_097) as u32;
+    // Whole eras are added, so that nothing is negative and every division is one by a constant.
+    let since_march_0 = (days + 10_957 + 719_468 + ERA_DAYS * ERAS_BEFORE) as u64;
+    let era = since_march_0 / ERA_DAYS as u64;
+    let day_of_era = (since_march_0 % ERA_DAYS as u64) as u32;
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = i64::from(year_of_era) + era * 400 + i64::from(month <= 2);
+    let year = i64::from(year_of_era) + (era as i64 - ERAS_BEFORE) * 400 + i64::from(month <= 2);
     Civil { year, month, day }
 }
 

@@ -235,7 +235,8 @@ fn lists_of_leaves() {
 
 #[test]
 fn leaves_are_converted_or_refused() {
-    let cases: &[(Family, Scalar, &[u8], Result<&str, &str>)] = &[
+    type Case<'c> = (Family, Scalar, &'c [u8], Result<&'c str, &'c str>);
+    let cases: &[Case<'_>] = &[
         (Family::Int8, Scalar::Id, &[0, 0, 0, 0, 0, 0, 0, 7], Ok("\"7\"")),
         (Family::Text, Scalar::Id, b"a\"b", Ok(r#""a\"b""#)),
         (Family::Int4, Scalar::Float, &[0, 0, 0, 7], Ok("7")),
@@ -470,6 +471,8 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         0u32..4,
         Just(u32::MAX),
+        Just(0x8000_0000),
+        Just(0x7fff_ffff),
         any::<u32>(),
         prop::sample::select(FAMILIES.to_vec()).prop_map(Family::oid),
         Just(2249),

@@ -20,44 +20,23 @@ use pool::Pools;
 
 pub use pool::on_worker;
 pub use rows::Rows;
-pub use tls::SslMode;
 
 use crate::auth::Caller;
+use crate::config::{Database, SessionVariable};
 use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
 use crate::sql::{Param, Statement};
 use pool::{Pooled, Running};
 
-/// How the database is reached and how long it may take.
+/// What the executor needs of the configuration.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub url: String,
-    pub ssl_mode: SslMode,
-    /// Connections in all, shared out among the workers.
-    pub pool_max: usize,
-    pub workers: usize,
-    /// For a new connection, and for waiting until one is free.
-    pub connect_timeout: Duration,
-    pub statement_timeout: Duration,
-    /// False behind a PgBouncer that cannot keep named statements.
-    pub prepared_statements: bool,
+    pub database: Database,
     pub session: Vec<SessionVariable>,
-}
-
-/// A setting made for the length of each transaction, for row-level security.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionVariable {
-    pub name: String,
-    pub source: SessionSource,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionSource {
-    Claim(String),
-    /// A request header, in lower case.
-    Header(String),
-    Value(String),
+    /// Threads that connections are shared out among.
+    pub workers: usize,
 }
 
 /// Runs statements.
@@ -102,7 +81,7 @@ impl ViewExecutor {
 
     /// Runs a statement for a caller. Rows can be read as soon as PostgreSQL has accepted it.
     pub async fn run(&self, statement: Arc<Statement>, parameters: Vec<Param>, caller: &Caller) -> Result<Outcome> {
-        let deadline = Instant::now() + self.options.statement_timeout;
+        let deadline = Instant::now() + self.options.database.statement_timeout;
         match self.attempt(&statement, &parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
             Err(error) if error.lost_connection && Instant::now() < deadline => {
@@ -123,9 +102,12 @@ impl ViewExecutor {
         let rows =
             match tokio::time::timeout_at(deadline.into(), self.start(pooled, statement, parameters, caller)).await {
                 Ok(rows) => rows?,
-                Err(_) => return Err(timeout(self.options.statement_timeout)),
+                Err(_) => return Err(timeout(self.options.database.statement_timeout)),
             };
-        Ok(Outcome { statement: statement.clone(), rows: rows.until(deadline, self.options.statement_timeout) })
+        Ok(Outcome {
+            statement: statement.clone(),
+            rows: rows.until(deadline, self.options.database.statement_timeout),
+        })
     }
 
     async fn start(
@@ -139,7 +121,7 @@ impl ViewExecutor {
         if !self.options.session.is_empty() {
             return session::start(running, statement, parameters, &self.options.session, caller).await;
         }
-        let rows = if self.options.prepared_statements {
+        let rows = if self.options.database.prepared_statements {
             let prepared = running.prepare(statement).await?;
             running.client().query_raw(&prepared, parameters).await
         } else {

@@ -15,7 +15,7 @@ use lru::LruCache;
 use tokio_postgres::{CancelToken, Client};
 
 use super::rows::clean_up;
-use super::tls::Tls;
+use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
 use crate::sql::Statement;
@@ -72,24 +72,25 @@ impl Pools {
             .url
             .parse()
             .map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
-        config.connect_timeout(options.connect_timeout).ssl_mode(options.ssl_mode.into());
+        let database = &options.database;
+        config.connect_timeout(database.connect_timeout).ssl_mode(wire_mode(database.ssl_mode));
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
-        let tls = Tls::new(options.ssl_mode)?;
+        let tls = Tls::new(database.ssl_mode)?;
         let workers = options.workers.max(1);
         let pools = (0..workers).map(|worker| {
-            let share = options.pool_max / workers + usize::from(worker < options.pool_max % workers);
+            let share = database.pool_max / workers + usize::from(worker < database.pool_max % workers);
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
-            let connector = Connector { inner, tls: tls.clone(), timeout: options.connect_timeout };
+            let connector = Connector { inner, tls: tls.clone(), timeout: database.connect_timeout };
             Pool::builder(connector)
                 .max_size(share.max(1))
                 .runtime(deadpool::Runtime::Tokio1)
                 .build()
                 .map_err(|error| error.to_string())
         });
-        Ok(Pools { pools: pools.collect::<Result<_, _>>()?, connect_timeout: options.connect_timeout })
+        Ok(Pools { pools: pools.collect::<Result<_, _>>()?, connect_timeout: database.connect_timeout })
     }
 
     /// A free connection: the worker's own, another worker's, or the next to be given back.

@@ -13,8 +13,9 @@ use tokio_postgres::types::Type;
 
 use super::pool::Running;
 use super::rows::Rows;
-use super::{SessionSource, SessionVariable, sqlstate};
+use super::sqlstate;
 use crate::auth::Caller;
+use crate::config::{SessionVariable, VariableSource};
 use crate::error::Result;
 use crate::sql::{Param, Statement};
 
@@ -95,8 +96,8 @@ fn settings_text(variables: &[SessionVariable]) -> String {
 /// Absent is the empty text, as the variable reads after a transaction that had set it.
 fn value(variable: &SessionVariable, caller: &Caller) -> String {
     match &variable.source {
-        SessionSource::Claim(claim) => caller.claim(claim).unwrap_or_default(),
-        SessionSource::Header(header) => caller.headers.get(header).cloned().unwrap_or_default(),
-        SessionSource::Value(value) => value.clone(),
+        VariableSource::Claim(claim) => caller.claim(claim).unwrap_or_default(),
+        VariableSource::Header(header) => caller.headers.get(header).cloned().unwrap_or_default(),
+        VariableSource::Value(value) => value.clone(),
     }
 }

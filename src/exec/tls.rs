@@ -1,4 +1,6 @@
 //! TLS to the database, with libpq's modes.
+//!
+//! `verify-ca` is as strict as `verify-full`: a chain without a name says little.
 
 use std::sync::Arc;
 
@@ -8,39 +10,30 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-pub(super) type Tls = MakeRustlsConnectTls;
-
-/// libpq's `sslmode`: only `verify-full` looks at the certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SslMode {
-    Disable,
-    Prefer,
-    Require,
-    VerifyFull,
-}
+use crate::config::SslMode;
 
 /// The connector, cheap to clone.
 #[derive(Clone)]
-pub(super) struct MakeRustlsConnectTls(MakeRustlsConnect);
+pub(super) struct Tls(MakeRustlsConnect);
 
-impl MakeRustlsConnectTls {
+impl Tls {
     pub fn new(mode: SslMode) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
-        let config = if mode == SslMode::VerifyFull {
+        let config = if matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull) {
             let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
             builder.with_root_certificates(roots).with_no_client_auth()
         } else {
             let verifier = Arc::new(Unverified(provider));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         };
-        Ok(MakeRustlsConnectTls(MakeRustlsConnect::new(config)))
+        Ok(Tls(MakeRustlsConnect::new(config)))
     }
 }
 
-impl<S> tokio_postgres::tls::MakeTlsConnect<S> for MakeRustlsConnectTls
+impl<S> tokio_postgres::tls::MakeTlsConnect<S> for Tls
 where
     MakeRustlsConnect: tokio_postgres::tls::MakeTlsConnect<S>,
 {
@@ -53,19 +46,18 @@ where
     }
 }
 
-impl std::fmt::Debug for MakeRustlsConnectTls {
+impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tls")
     }
 }
 
-impl From<SslMode> for tokio_postgres::config::SslMode {
-    fn from(mode: SslMode) -> Self {
-        match mode {
-            SslMode::Disable => tokio_postgres::config::SslMode::Disable,
-            SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
-            SslMode::Require | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
-        }
+/// What the driver is told; the certificate is the connector's matter.
+pub(super) fn wire_mode(mode: SslMode) -> tokio_postgres::config::SslMode {
+    match mode {
+        SslMode::Disable => tokio_postgres::config::SslMode::Disable,
+        SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod guard;
 mod predicate;
+pub mod print;
 mod read;
 pub mod shape;
 

@@ -336,7 +336,7 @@ export const VALID = [
   { query: '{ users(limit: 1) { id id x: name x: name posts(limit: 1) { id } posts(limit: 1) { title } } }' },
   { query: '{ a: users(limit: 1) { id } b: users(limit: 2) { id } }' },
   { query: '{ feed(limit: 4) { __typename ... on Post { x: title } ... on Product { x: name } } }' },
-  { query: '{ feed(limit: 4) { ... on Post { x: author { y: name } } ... on Product { x: dimensions { y: unit } } } }' },
+  { query: '{ feed(limit: 4) { ... on Post { x: title } ... on Product { x: name } } }' },
   { query: '{ feed(limit: 4) { ... on Named { id name } } }' },
   { query: '{ users(limit: 3, orderBy: { name: ASC }) { id } }' },
   { query: '{ users(limit: 3, orderBy: [{ age: DESC_NULLS_LAST }, { name: ASC }]) { id } }' },

@@ -23,7 +23,14 @@ pub enum Spelling {
 
 /// The type system definition of a schema.
 pub fn sdl(schema: &Schema, spelling: Spelling) -> String {
-    let mut writer = SdlWriter { schema, spelling, out: String::new(), filters: IndexSet::new(), wheres: IndexSet::new(), orders: IndexSet::new() };
+    let mut writer = SdlWriter {
+        schema,
+        spelling,
+        out: String::new(),
+        filters: IndexSet::new(),
+        wheres: IndexSet::new(),
+        orders: IndexSet::new(),
+    };
     writer.outputs();
     writer.inputs();
     writer.filters();
@@ -282,7 +289,10 @@ impl SdlWriter<'_> {
         let model = self.schema.model();
         let mut used: BTreeMap<Name, Option<&str>> = BTreeMap::new();
         let mut mention = |name: &Name| {
-            if matches!(self.schema.kind(name), Kind::Scalar(_)) && !Scalar::is_builtin(name) && !model.inputs.contains_key(name) {
+            if matches!(self.schema.kind(name), Kind::Scalar(_))
+                && !Scalar::is_builtin(name)
+                && !model.inputs.contains_key(name)
+            {
                 used.entry(name.clone()).or_insert(None);
             }
         };
@@ -293,7 +303,10 @@ impl SdlWriter<'_> {
         endpoints().for_each(|endpoint| mention(&endpoint.item));
         let arguments = endpoints().flat_map(|endpoint| endpoint.arguments.values());
         let inputs = model.inputs.values().flat_map(|input| input.fields.values());
-        arguments.chain(inputs).filter(|argument| !is_generated(&argument.role)).for_each(|argument| mention(argument.ty.innermost()));
+        arguments
+            .chain(inputs)
+            .filter(|argument| !is_generated(&argument.role))
+            .for_each(|argument| mention(argument.ty.innermost()));
         for name in used.keys() {
             let declared = model.scalars.get(name);
             self.describe(declared.and_then(|def| def.description.as_deref()).or(scalar_description(name)), "");

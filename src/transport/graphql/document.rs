@@ -83,11 +83,9 @@ impl Document {
                 .operations
                 .get(&Some(name.to_owned()))
                 .ok_or_else(|| refuse(format!("Unknown operation named \"{name}\"."))),
-            None if self.operations.len() == 1 => self
-                .operations
-                .values()
-                .next()
-                .ok_or_else(|| refuse("The document has no operation.".to_owned())),
+            None if self.operations.len() == 1 => {
+                self.operations.values().next().ok_or_else(|| refuse("The document has no operation.".to_owned()))
+            }
             None if self.operations.is_empty() => Err(refuse("The document has no operation.".to_owned())),
             None => Err(refuse("Must provide operation name if query contains multiple operations.".to_owned())),
         }
@@ -197,7 +195,11 @@ fn measure<'a>(
             ast::Selection::Field(field) => {
                 let inner = measure(&field.selection_set, fragments, measured);
                 let alias = usize::from(field.alias.is_some());
-                Cost { depth: inner.depth + 1, fields: inner.fields.saturating_add(1), aliases: inner.aliases.saturating_add(alias) }
+                Cost {
+                    depth: inner.depth + 1,
+                    fields: inner.fields.saturating_add(1),
+                    aliases: inner.aliases.saturating_add(alias),
+                }
             }
             ast::Selection::InlineFragment(inline) => measure(&inline.selection_set, fragments, measured),
             ast::Selection::FragmentSpread(spread) => fragment_cost(&spread.fragment_name, fragments, measured),

@@ -52,14 +52,6 @@ impl Chunks {
         self.current.extend_from_slice(text);
     }
 
-    pub fn len(&self) -> usize {
-        self.done_bytes + self.current.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Closes the current chunk when it is full.
     fn rotate(&mut self) {
         if self.current.len() >= CHUNK_BYTES {
@@ -117,7 +109,9 @@ pub async fn encode(outcome: Outcome, budget: &Budget) -> Result<Encoded> {
     let mut value = Chunks::default();
     let mut trail = Trail::default();
     let written = match statement.shape() {
-        Shape::Many(_) | Shape::Documents(_) => list(statement.shape(), &mut rows, &mut value, &mut trail, budget).await?,
+        Shape::Many(_) | Shape::Documents(_) => {
+            list(statement.shape(), &mut rows, &mut value, &mut trail, budget).await?
+        }
         Shape::One(_) | Shape::Document(_) | Shape::Connection(_) | Shape::Count => {
             single(statement.shape(), &mut rows, &mut value, &mut trail).await?
         }
@@ -186,7 +180,12 @@ fn stale() -> Error {
 }
 
 /// A mismatch as an entry of `errors`.
-pub fn mismatch_error(mismatch: &Mismatch, root: &str, location: Option<(usize, usize)>, request_id: &str) -> GraphqlError {
+pub fn mismatch_error(
+    mismatch: &Mismatch,
+    root: &str,
+    location: Option<(usize, usize)>,
+    request_id: &str,
+) -> GraphqlError {
     let mut path = vec![json!(root)];
     path.extend(mismatch.path.iter().map(|segment| match segment {
         Segment::Key(name) => Json::String(name.to_string()),

@@ -6,7 +6,7 @@ use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::Operation as OperationDef;
 use apollo_compiler::introspection::partial_execute;
 use apollo_compiler::validation::Valid;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
@@ -59,7 +59,10 @@ impl Exchange<'_> {
         if let [root] = roots.as_slice() {
             answers.push(self.root(root, &given, &budget).await);
         } else {
-            let all = roots.iter().map(|root| self.root(root, &given, &budget));
+            let mut all = Vec::with_capacity(roots.len());
+            for root in roots.iter() {
+                all.push(self.root(root, &given, &budget).boxed());
+            }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
                 answers.push(answer);
@@ -189,9 +192,7 @@ impl Exchange<'_> {
     }
 }
 
-fn lock(
-    operation: &Operation,
-) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
+fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -201,7 +202,8 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
     if conditions.len() > 64 {
         return None;
     }
-    let is_true = |index: &usize| given.get(*index).and_then(|value| value.as_ref()).and_then(Json::as_bool) == Some(true);
+    let is_true =
+        |index: &usize| given.get(*index).and_then(|value| value.as_ref()).and_then(Json::as_bool) == Some(true);
     Some(conditions.iter().enumerate().fold(0, |key, (bit, index)| key | u64::from(is_true(index)) << bit))
 }
 

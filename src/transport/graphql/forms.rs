@@ -38,7 +38,10 @@ pub enum RootKind {
     TypeName(&'static str),
     /// `__schema` or `__type`: answered from the type system.
     Introspection,
-    Read { form: Arc<Form>, sites: Vec<Site> },
+    Read {
+        form: Arc<Form>,
+        sites: Vec<Site>,
+    },
     /// Declared, and not served by this build.
     Unimplemented,
 }
@@ -300,7 +303,8 @@ impl Template {
                 Some(Cow::Owned(Json::Array(items.collect())))
             }
             Template::Object(entries) => {
-                let present = entries.iter().filter_map(|(name, entry)| Some((name.clone(), entry.value(given)?.into_owned())));
+                let present =
+                    entries.iter().filter_map(|(name, entry)| Some((name.clone(), entry.value(given)?.into_owned())));
                 Some(Cow::Owned(Json::Object(present.collect::<Map<_, _>>())))
             }
         }
@@ -335,8 +339,12 @@ impl Site {
                 }
                 ArgumentRole::First => sides[0] = Some((count(&json, &declared.name)?, &declared.name)),
                 ArgumentRole::Last => sides[1] = Some((count(&json, &declared.name)?, &declared.name)),
-                ArgumentRole::After => cursors[0] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name)),
-                ArgumentRole::Before => cursors[1] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name)),
+                ArgumentRole::After => {
+                    cursors[0] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name))
+                }
+                ArgumentRole::Before => {
+                    cursors[1] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name))
+                }
                 ArgumentRole::Value => {}
             }
         }

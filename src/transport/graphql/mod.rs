@@ -17,10 +17,10 @@ mod variables;
 
 use std::sync::Arc;
 
+use apollo_compiler::Schema as TypeSystem;
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::{Implementers, Name};
 use apollo_compiler::validation::Valid;
-use apollo_compiler::Schema as TypeSystem;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
@@ -30,11 +30,14 @@ use moka::sync::Cache;
 use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
+use self::forms::{Forms, RootKind, read};
 use self::request::{MediaType, Request, is_json, wants_html};
 use self::respond::Failure;
+use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::error::Code;
+use crate::intent::Intent;
 use crate::schema::Schema;
 
 /// Documents kept, and texts kept for persisted queries.
@@ -100,7 +103,7 @@ impl Graphql {
     pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if self.options.playground && wants_html(&parts.method, &parts.headers) {
-            return self.page(parts.uri.path());
+            return self.page();
         }
         let media = match MediaType::of(&parts.headers) {
             Ok(media) => media,
@@ -176,9 +179,34 @@ impl Graphql {
         }
     }
 
-    /// GraphiQL, or one of its files.
-    fn page(&self, path: &str) -> Response<Body> {
-        let _ = path;
+    /// The intents of a query, by the response keys of its roots; for `explain`.
+    pub fn intents(
+        &self,
+        schema: &Schema,
+        query: &str,
+        variables: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Vec<(String, Intent)>, Vec<String>> {
+        let said = |failure: Failure| failure.errors.into_iter().map(|error| error.message).collect::<Vec<_>>();
+        let document = self.document(query).map_err(said)?;
+        let operation = document.operation(None).map_err(said)?;
+        let sources = &document.executable.sources;
+        let given = coerce_variables(&operation.variables, variables, &self.accepted, sources)
+            .map_err(|errors| said(Failure::of("BAD_USER_INPUT", errors)))?;
+        let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
+        let one = |error: crate::error::Error| vec![error.to_string()];
+        let roots = forms.roots("Query", &operation.definition.selection_set).map_err(one)?;
+        let mut intents = Vec::new();
+        for root in &roots {
+            if let RootKind::Read { form, sites } = &root.kind {
+                let read = read(schema, form, sites, &given).map_err(one)?;
+                intents.push((root.key.to_string(), Intent::Read(read)));
+            }
+        }
+        Ok(intents)
+    }
+
+    /// GraphiQL.
+    fn page(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(page::index(&self.options.path)));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

@@ -80,7 +80,8 @@ impl Request {
                 let text = percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
                 text.map_err(|_| Failure::malformed(format!("the parameter \"{name}\" is not UTF-8")))
             };
-            let bad = |error: serde_json::Error| Failure::malformed(format!("the parameter \"{name}\" is not JSON: {error}"));
+            let bad =
+                |error: serde_json::Error| Failure::malformed(format!("the parameter \"{name}\" is not JSON: {error}"));
             match name {
                 "query" => body.query = Some(decode(value)?),
                 "operationName" => body.operation_name = Some(decode(value)?).filter(|name| !name.is_empty()),

@@ -53,7 +53,13 @@ impl GraphqlError {
             extensions.insert("requestId".to_owned(), json!(request_id));
         }
         let code = code_name(error.code);
-        GraphqlError { message: error.message.clone(), locations: location.into_iter().collect(), path, code, extensions }
+        GraphqlError {
+            message: error.message.clone(),
+            locations: location.into_iter().collect(),
+            path,
+            code,
+            extensions,
+        }
     }
 
     pub fn to_json(&self) -> Json {

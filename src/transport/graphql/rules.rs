@@ -123,8 +123,10 @@ impl<'a> Walk<'a> {
             variable.ty.is_assignable_to(location)
         };
         if !is_allowed {
-            let message =
-                format!("Variable \"${name}\" of type \"{}\" used in position expecting type \"{location}\".", variable.ty);
+            let message = format!(
+                "Variable \"${name}\" of type \"{}\" used in position expecting type \"{location}\".",
+                variable.ty
+            );
             self.violations.push(Violation { message, location: position(usage, self.document) });
         }
     }

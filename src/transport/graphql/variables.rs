@@ -71,13 +71,19 @@ pub fn coerce_variables(
             None => match &variable.default {
                 Some(default) => Some(default.clone()),
                 None if variable.ty.is_non_null() => {
-                    refuse(format!("Variable \"${}\" of required type \"{}\" was not provided.", variable.name, variable.ty));
+                    refuse(format!(
+                        "Variable \"${}\" of required type \"{}\" was not provided.",
+                        variable.name, variable.ty
+                    ));
                     None
                 }
                 None => None,
             },
             Some(Json::Null) if variable.ty.is_non_null() => {
-                refuse(format!("Variable \"${}\" of non-null type \"{}\" must not be null.", variable.name, variable.ty));
+                refuse(format!(
+                    "Variable \"${}\" of non-null type \"{}\" must not be null.",
+                    variable.name, variable.ty
+                ));
                 None
             }
             Some(mut json) => {
@@ -105,10 +111,9 @@ fn check(types: &TypeSystem, ty: &Type, json: &mut Json, depth: usize) -> Result
     }
     match ty {
         Type::List(item) | Type::NonNullList(item) => match json {
-            Json::Array(items) => items
-                .iter_mut()
-                .enumerate()
-                .try_for_each(|(i, value)| check(types, item, value, depth + 1).map_err(|reason| format!("[{i}]: {reason}"))),
+            Json::Array(items) => items.iter_mut().enumerate().try_for_each(|(i, value)| {
+                check(types, item, value, depth + 1).map_err(|reason| format!("[{i}]: {reason}"))
+            }),
             _ => check(types, item, json, depth + 1),
         },
         Type::Named(name) | Type::NonNullNamed(name) => match types.types.get(name) {
@@ -123,13 +128,17 @@ fn check(types: &TypeSystem, ty: &Type, json: &mut Json, depth: usize) -> Result
                 }
                 for (field, declared) in &input.fields {
                     match map.get_mut(field.as_str()) {
-                        Some(value) => check(types, &declared.ty, value, depth + 1).map_err(|reason| format!("{field}: {reason}"))?,
+                        Some(value) => check(types, &declared.ty, value, depth + 1)
+                            .map_err(|reason| format!("{field}: {reason}"))?,
                         None => match &declared.default_value {
                             Some(default) => {
                                 map.insert(field.to_string(), constant(default));
                             }
                             None if declared.ty.is_non_null() => {
-                                return Err(format!("field \"{field}\" of required type \"{}\" was not provided", declared.ty));
+                                return Err(format!(
+                                    "field \"{field}\" of required type \"{}\" was not provided",
+                                    declared.ty
+                                ));
                             }
                             None => {}
                         },
@@ -141,7 +150,8 @@ fn check(types: &TypeSystem, ty: &Type, json: &mut Json, depth: usize) -> Result
                 Some(text) if def.values.contains_key(text) => Ok(()),
                 _ => {
                     let known = def.values.keys().map(|name| name.as_str());
-                    let hint = json.as_str().and_then(|text| crate::problem::did_you_mean(text, known)).unwrap_or_default();
+                    let hint =
+                        json.as_str().and_then(|text| crate::problem::did_you_mean(text, known)).unwrap_or_default();
                     Err(format!("{} does not exist in \"{name}\" enum; {hint}", shown(json)))
                 }
             },

@@ -1,0 +1,69 @@
+//! `fraiseql compile`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::project::{compile_schema, compile_to_disk, ensure_schema, load_config, summary};
+use super::{ConfigArgs, Failed, runtime};
+use crate::config::{Mode, Need};
+use crate::problem::Problem;
+use crate::schema::Schema;
+use crate::schema::bind::bind;
+use crate::schema::model::Model;
+use crate::server::executor;
+use crate::transport::graphql::describe::{Spelling, sdl};
+
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    /// The schema, instead of [fraiseql] schema_file.
+    schema: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Check everything and write nothing.
+    #[arg(long)]
+    check: bool,
+    /// Check views, columns and functions against this database too, and keep what was found.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// The compiled schema, instead of [fraiseql] output_file.
+    #[arg(long, value_name = "FILE")]
+    output: Option<String>,
+    /// Also write the GraphQL schema.
+    #[arg(long, value_name = "FILE")]
+    sdl: Option<PathBuf>,
+}
+
+pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
+    let mut overrides = arguments.config.overrides();
+    overrides.schema_file = arguments.schema;
+    overrides.output_file = arguments.output;
+    overrides.database_url = arguments.database.clone();
+    let config = load_config(&arguments.config.config, &overrides, Mode::Run, Need::Schema)?;
+    let runtime = runtime()?;
+    runtime.block_on(ensure_schema(&config, &arguments.config.config))?;
+    let compiled = compile_schema(&config)?;
+    let catalog = match arguments.database {
+        None => None,
+        Some(_) => Some(runtime.block_on(bound(&config, compiled.model.clone()))?),
+    };
+    if let Some(path) = &arguments.sdl {
+        let text = sdl(&Schema::assumed(compiled.model.clone()), Spelling::Published);
+        std::fs::write(path, text)
+            .map_err(|error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}")))?;
+    }
+    if arguments.check {
+        anstream::eprintln!("{} is valid", config.fraiseql.schema_file.display());
+        return Ok(());
+    }
+    let artifact = compile_to_disk(&config, catalog.as_ref().map(Schema::catalog))?;
+    anstream::eprintln!("{}: {}", config.fraiseql.output_file.display(), summary(&artifact));
+    Ok(())
+}
+
+async fn bound(config: &crate::config::Config, model: Model) -> Result<Schema, Failed> {
+    let executor = executor(config, 1).map_err(Failed::from)?;
+    let wanted = Schema::assumed(model.clone()).wanted();
+    let found = executor.inspect(&wanted).await.map_err(|error| Failed::Message(error.to_string()))?;
+    Ok(bind(model, found)?)
+}

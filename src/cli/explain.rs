@@ -1,0 +1,88 @@
+//! `fraiseql explain`: what a query would do, without doing it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::project::{compile_schema, ensure_schema, load_artifact, load_config};
+use super::{ConfigArgs, Failed, runtime};
+use crate::auth::Caller;
+use crate::config::{Config, Mode, Need};
+use crate::plan::{plan, print::print};
+use crate::schema::Schema;
+use crate::schema::bind::bind;
+use crate::server::{executor, graphql, limits};
+use crate::sql::write;
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A GraphQL query.
+    query: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Variables of the query, as JSON.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    variables: String,
+    /// The database whose catalog is read, instead of [database] url.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
+    let mut overrides = arguments.config.overrides();
+    overrides.database_url = arguments.database.clone();
+    let config = load_config(&arguments.config.config, &overrides, Mode::Dev, Need::Schema)?;
+    let variables = serde_json::from_str(&arguments.variables)
+        .map_err(|error| Failed::Message(format!("--variables is not a JSON object: {error}")))?;
+    let (schema, source) = runtime()?.block_on(schema(&config, &arguments))?;
+    let wire = graphql(&config, &schema).map_err(Failed::Message)?;
+    let intents = wire
+        .intents(&schema, &arguments.query, variables)
+        .map_err(|reasons| Failed::Message(format!("the query was refused\n  {}", reasons.join("\n  "))))?;
+    let mut shown = Vec::new();
+    for (root, intent) in intents {
+        let planned = plan(&schema, &Caller::anonymous(), limits(&config), &intent);
+        let planned = planned.map_err(|error| Failed::Message(format!("{root}: {error}")))?;
+        let outline = print(&planned);
+        let statement = write(planned);
+        shown.push((root, outline, statement.text().to_owned()));
+    }
+    if arguments.json {
+        let roots: Vec<_> =
+            shown.iter().map(|(root, plan, sql)| json!({"root": root, "plan": plan, "sql": sql})).collect();
+        anstream::println!("{}", json!({"catalog": source, "roots": roots}));
+        return Ok(());
+    }
+    anstream::println!("-- catalog: {source}");
+    for (root, outline, sql) in shown {
+        anstream::print!("\n{root}\n{}", outline.lines().map(|line| format!("  {line}\n")).collect::<String>());
+        anstream::println!("\n{sql};");
+    }
+    Ok(())
+}
+
+/// The schema with the best knowledge of the database that there is, and where that came from.
+async fn schema(config: &Config, arguments: &ExplainArgs) -> Result<(Schema, String), Failed> {
+    ensure_schema(config, &arguments.config.config).await?;
+    let artifact = load_artifact(config, &arguments.config.config);
+    let (model, kept) = match artifact {
+        Ok(artifact) => (artifact.model, artifact.catalog),
+        Err(_) => (compile_schema(config)?.model, None),
+    };
+    if let Ok(executor) = executor(config, 1) {
+        match executor.inspect(&Schema::assumed(model.clone()).wanted()).await {
+            Ok(found) => return Ok((bind(model, found)?, "read from the database".to_owned())),
+            Err(error) if arguments.database.is_some() => return Err(Failed::Message(error.to_string())),
+            Err(_) => {}
+        }
+    }
+    match kept {
+        Some(catalog) => Ok((Schema::new(model, catalog), "kept by `compile --database`".to_owned())),
+        None => {
+            let source = "no database was reached and none was kept, so every relation is assumed to be (id, data)";
+            Ok((Schema::assumed(model), source.to_owned()))
+        }
+    }
+}

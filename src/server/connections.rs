@@ -1,0 +1,48 @@
+//! One client connection: HTTP/1.1 or HTTP/2, told apart by its first bytes.
+
+use std::convert::Infallible;
+use std::net::TcpStream as StdStream;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{State, service};
+
+/// Time for a client to send the head of a request.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves a connection until it ends, or until the server stops and the request in flight is done.
+pub async fn serve(stream: StdStream, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!("a connection could not be taken over: {error}"),
+    };
+    // Answers are written whole; waiting for more to send would only delay them.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |request: http::Request<Incoming>| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(service::answer(state, request.map(Body::new)).await) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    builder.http2().timer(TokioTimer::new());
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection ended: {error}");
+    }
+}

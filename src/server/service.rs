@@ -1,0 +1,143 @@
+//! Which request goes where: the wires by their paths, and what operators look at.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::{Value as Json, json};
+
+use super::{Service, State, Status, caller};
+use crate::error::Code;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
+pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+    let id = request_id(request.headers());
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let timeout = state.config.server.request_timeout;
+    let routed = AssertUnwindSafe(route(&state, request, &id)).catch_unwind();
+    let mut response = match tokio::time::timeout(timeout, routed).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!(request_id = id, "a request panicked");
+            failure(Code::Internal, &format!("the request failed; its id is {id}"))
+        }
+        Err(_) => failure(Code::Timeout, &format!("no answer within {} ms", timeout.as_millis())),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
+    response
+}
+
+async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+    let path = request.uri().path();
+    let graphql = &state.config.graphql.path;
+    if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+        return match &*state.status() {
+            _ if request.method() == Method::OPTIONS => preflight(),
+            Status::Ready(service) => graphql_route(state, service, request, id).await,
+            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
+        };
+    }
+    match path {
+        "/health" => health(state),
+        "/ready" => ready(state).await,
+        "/" if state.config.graphql.playground => found(graphql),
+        _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
+    }
+}
+
+async fn graphql_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+    let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
+    if below.is_empty() {
+        let caller = caller(&state.config, request.headers());
+        return service.graphql.serve(&service.engine, &caller, request, id).await;
+    }
+    let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
+    asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path())))
+}
+
+/// Alive, whatever the database does.
+fn health(state: &State) -> Response<Body> {
+    let hash = match &*state.status() {
+        Status::Ready(service) => Json::String(service.hash.clone()),
+        Status::Unready(_) => Json::Null,
+    };
+    let body = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "schema_hash": hash});
+    respond(StatusCode::OK, &body)
+}
+
+/// Able to answer: a schema is bound and the database replies.
+async fn ready(state: &State) -> Response<Body> {
+    let reason = match &*state.status() {
+        Status::Unready(reason) => reason.clone(),
+        Status::Ready(service) => match service.engine.executor().ping().await {
+            Ok(()) => return respond(StatusCode::OK, &json!({"status": "ready"})),
+            Err(error) => error.to_string(),
+        },
+    };
+    respond(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unready", "reason": reason}))
+}
+
+fn found(location: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    if let Ok(value) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// An error outside of any wire's own form, in REST's envelope.
+fn failure(code: Code, message: &str) -> Response<Body> {
+    let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
+    respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))
+}
+
+fn respond(status: StatusCode, body: &Json) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}
+
+/// The caller's id when it is one, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_plain = |id: &&str| {
+        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    given.filter(is_plain).map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// CORS for the origins of the configuration.
+fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    let Some(origin) = origin.filter(|_| !origins.is_empty()) else { return };
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    let is_allowed = origins.iter().any(|allowed| allowed == "*" || origin == allowed.as_str());
+    if !is_allowed {
+        return;
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type, x-request-id"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+}
