@@ -27,7 +27,7 @@ pub struct Alone {
 // === impl Alone ===
 
 impl Alone {
-    pub pub async fn connect(url: &str, connections: usize) -> Result<Alone> {
+    pub async fn connect(url: &str, connections: usize) -> Result<Alone> {
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
             clients.push(Arc::new(connect(url).await?));

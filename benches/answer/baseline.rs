@@ -8,12 +8,12 @@ use std::io::Read;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use axum::Router;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio::net::TcpListener;
 use tokio_postgres::NoTls;
@@ -56,11 +56,8 @@ pub fn serve(port: u16, connections: usize) -> Result<()> {
     });
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let url = env::var("DATABASE_URL").context("DATABASE_URL is not set")?;
-        let manager = Manager::from_config(
-            url.parse()?,
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
+        let manager =
+            Manager::from_config(url.parse()?, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager).max_size(connections).build()?;
         let app = Router::new()
             .route("/ready", get(ready))

@@ -36,9 +36,9 @@ type Values = (Json, String, Vec<Bind>);
 
 pub async fn all(contestants: &Contestants) -> Result<Vec<Case>> {
     let ids = contestants.alone.some_user_ids().await?;
-    let by_id = ids.into_iter().map(|id| (json!({ "id": id }), format!("/user/{id}"), vec![Bind::Uuid(id)]));
-    let by_age =
-        (18..=40).map(|age| (json!({ "age": age }), format!("/users?age={age}"), vec![Bind::Int(age)]));
+    let by_id =
+        ids.into_iter().map(|id| (json!({ "id": id.to_string() }), format!("/user/{id}"), vec![Bind::Uuid(id)]));
+    let by_age = (18..=40).map(|age| (json!({ "age": age }), format!("/users?age={age}"), vec![Bind::Int(age)]));
     let fixed = |path: &str| vec![(json!({}), path.to_owned(), Vec::new())];
     let case = |name, connections, goal, document: &str, values: Vec<Values>| {
         let ours = values.iter().map(|(variables, ..)| {

@@ -16,7 +16,8 @@ pub async fn describe(project: &Project) -> Result<String> {
     };
     let processor = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let memory_gib = memory.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1048576.0;
+    let memory_gib =
+        memory.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1048576.0;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let client = alone::connect(&project.database_url()).await?;
     let version: String = client.query_one("SELECT current_setting('server_version')", &[]).await?.get(0);

@@ -131,15 +131,11 @@ fn size(bytes: usize) -> String {
 }
 
 /// A Markdown table that can also be read as it is; the columns after the first `left` are numbers.
-fn table<const N: usize>(
-    f: &mut Formatter<'_>,
-    heads: [&str; N],
-    left: usize,
-    rows: &[[String; N]],
-) -> fmt::Result {
+fn table<const N: usize>(f: &mut Formatter<'_>, heads: [&str; N], left: usize, rows: &[[String; N]]) -> fmt::Result {
     let length = |text: &str| text.chars().count();
-    let width =
-        |column: usize| rows.iter().map(|row| length(&row[column])).chain([length(heads[column]), 2]).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().map(|row| length(&row[column])).chain([length(heads[column]), 2]).max().unwrap_or(0)
+    };
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |f: &mut Formatter<'_>, cells: [&str; N]| {
         for (column, cell) in cells.into_iter().enumerate() {

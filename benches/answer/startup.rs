@@ -48,13 +48,15 @@ pub fn compile() -> Result<Figure> {
 
 /// Types of twelve fields that join to each other, two queries for each.
 fn schema() -> Json {
-    const SCALARS: [&str; 9] =
-        ["String", "Int", "Boolean", "Float", "DateTime", "Decimal", "BigInt", "Date", "UUID"];
+    const SCALARS: [&str; 9] = ["String", "Int", "Boolean", "Float", "DateTime", "Decimal", "BigInt", "Date", "UUID"];
     let types = (0..TYPES).map(|n| {
         let mut fields = vec![json!({ "name": "id", "type": "ID", "nullable": false })];
-        fields.extend(SCALARS.iter().enumerate().map(|(i, scalar)| {
-            json!({ "name": format!("field{i}"), "type": scalar, "nullable": i % 2 == 0 })
-        }));
+        fields.extend(
+            SCALARS
+                .iter()
+                .enumerate()
+                .map(|(i, scalar)| json!({ "name": format!("field{i}"), "type": scalar, "nullable": i % 2 == 0 })),
+        );
         let next = format!("Thing{}", (n + 1) % TYPES);
         fields.push(json!({ "name": "next", "type": next, "nullable": true, "join": { "fk_next": "pk_thing" } }));
         let previous = format!("[Thing{}]", (n + TYPES - 1) % TYPES);
