@@ -36,7 +36,7 @@ const GLANCE: Duration = Duration::from_micros(500);
 
 impl Contestants {
     pub async fn start(project: &Project) -> Result<Contestants> {
-        let connections = pool_max();
+        let connections = project.pool;
         let ours = Server::fraiseql(project).await?;
         let baseline = Server::start(project, "baseline", |port| {
             let mut command = Command::new(std::env::current_exe().unwrap_or_default());
@@ -97,12 +97,6 @@ impl Server {
     pub fn memory(&self) -> Memory {
         self.process.memory()
     }
-}
-
-/// Connections that fraiseql takes when nobody says how many: `[database] pool_max`.
-pub fn pool_max() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (2 * cores + 4).max(10)
 }
 
 async fn is_ready(address: SocketAddr) -> bool {

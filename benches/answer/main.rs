@@ -55,6 +55,9 @@ struct Arguments {
     /// Keep the servers running for this long before the first round, to attach a profiler.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
+    /// Connections to PostgreSQL that each server may have; by default as many as fraiseql takes by itself.
+    #[arg(long, value_name = "N")]
+    pool: Option<usize>,
     /// Be the baseline: serve on this port until standard input ends.
     #[arg(long, hide = true, value_name = "PORT", requires = "connections")]
     baseline: Option<u16>,
@@ -97,7 +100,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let mut report = Report::default();
 
     eprintln!("loading the shop into a private PostgreSQL");
-    let project = Project::new()?;
+    let project = Project::new(arguments.pool.unwrap_or_else(project::pool_max))?;
     let contestants = Contestants::start(&project).await?;
     if arguments.wait > 0 {
         eprintln!("fraiseql is process {}", contestants.ours.pid());

@@ -18,6 +18,8 @@ pub struct Project {
     // Dropped in this order: nothing reads the directory once the server is gone.
     postgres: PrivatePostgres,
     directory: TempDir,
+    /// Connections that each server may have.
+    pub pool: usize,
 }
 
 /// The same for everybody who asks.
@@ -37,7 +39,7 @@ const SETTINGS: [(&str, &str); 7] = [
 // === impl Project ===
 
 impl Project {
-    pub fn new() -> Result<Project> {
+    pub fn new(pool: usize) -> Result<Project> {
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let postgres = PrivatePostgres::start(Options { durable: false, settings, ..Options::default() })?;
         postgres.create_database(DATABASE, None)?;
@@ -54,7 +56,10 @@ impl Project {
         for name in ["schema.py", "fraiseql.toml"] {
             fs::copy(shop.join(name), directory.path().join(name)).with_context(|| format!("copy {name}"))?;
         }
-        let project = Project { postgres, directory };
+        let config = directory.path().join("fraiseql.toml");
+        let text = fs::read_to_string(&config)?;
+        fs::write(&config, text.replace("[database]", &format!("[database]\npool_max = {pool}")))?;
+        let project = Project { postgres, directory, pool };
         project.export()?;
         succeed(project.fraiseql("compile").args(["--database", &project.database_url()]))?;
         Ok(project)
@@ -111,6 +116,12 @@ impl Project {
         fs::write(&file, serde_json::to_vec(&schema)?)?;
         Ok(())
     }
+}
+
+/// Connections that fraiseql takes when nobody says how many: `[database] pool_max`.
+pub fn pool_max() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * cores + 4).max(10)
 }
 
 /// Runs a command to its end, which must be a good one.
