@@ -11,29 +11,48 @@ use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::auth::Caller;
-use crate::error::Result;
-use crate::exec::{Outcome, ViewExecutor};
+use crate::error::{Code, Error, Result, Stage};
+use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
-use crate::plan::guard::{Held, held};
+use crate::plan::guard::{Held, claim, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
 
-/// Statements kept; the least recently used one goes first.
-const STATEMENTS_MAX: u64 = 10_000;
+/// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
+pub use crate::exec::{Outcome, Pace, Rows};
+
+/// Bytes of written statements that are kept, about; those that are asked least go first.
+const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What a kept statement takes besides its text, and what each of its fields takes.
+const STATEMENT_BYTES: usize = 1024;
+const FIELD_BYTES: usize = 256;
 
 /// Answers intents over one schema and one database.
 pub struct Engine {
     bound: ArcSwap<Bound>,
     executor: Arc<ViewExecutor>,
     limits: Limits,
+    /// Held while the catalog is read again, so that many requests that find a change read it once.
+    rebinding: tokio::sync::Mutex<()>,
 }
+
+/// Which binding of the schema a request has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation(u64);
 
 /// A schema and the statements that were planned for it; both go together when the database changes.
 struct Bound {
+    generation: Generation,
     schema: Arc<Schema>,
-    statements: Cache<StatementKey, Arc<Statement>, ahash::RandomState>,
+    statements: Cache<StatementKey, Kept, ahash::RandomState>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    statement: Arc<Statement>,
+    weight: u32,
 }
 
 /// What chooses a statement.
@@ -62,11 +81,17 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
-        Engine { bound: ArcSwap::from_pointee(Bound::new(schema)), executor, limits }
+        let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
+        Engine { bound, executor, limits, rebinding: tokio::sync::Mutex::new(()) }
     }
 
     pub fn schema(&self) -> Arc<Schema> {
         self.bound.load().schema.clone()
+    }
+
+    /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
+    pub fn generation(&self) -> Generation {
+        self.bound.load().generation
     }
 
     pub fn executor(&self) -> &Arc<ViewExecutor> {
@@ -77,25 +102,26 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew, once.
-    pub async fn answer(&self, caller: &Caller, intent: Intent) -> Result<Outcome> {
-        match self.attempt(caller, &intent).await {
+    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+        let seen = self.generation();
+        match self.attempt(caller, &intent, pace).await {
             Err(error) if error.stale => {
-                self.rebind().await?;
-                self.attempt(caller, &intent).await
+                self.rebind(seen).await?;
+                self.attempt(caller, &intent, pace).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, caller: &Caller, intent: &Intent) -> Result<Outcome> {
+    async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let statement = self.statement(caller, intent)?;
         let Intent::Read(read) = intent;
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
-            statement.parameters(&statement.with_claims(read.values.clone(), |name| caller.claim(name)))?
+            statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        self.executor.run(statement, parameters, caller).instrument(tracing::debug_span!("execute")).await
+        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
     }
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
@@ -104,41 +130,44 @@ impl Engine {
         let Intent::Read(read) = intent;
         let held = held(&bound.schema, caller);
         let key = StatementKeyRef { form: read.form.id, arguments: &read.arguments, held: &held };
-        if let Some(statement) = bound.statements.get(&key) {
-            return Ok(statement);
+        if let Some(kept) = bound.statements.get(&key) {
+            return Ok(kept.statement);
         }
         let plan = tracing::debug_span!("plan").in_scope(|| plan(&bound.schema, caller, self.limits, intent))?;
         let statement = Arc::new(tracing::debug_span!("write").in_scope(|| write(plan)));
         let key = StatementKey { form: read.form.id, arguments: read.arguments.clone(), held };
-        bound.statements.insert(key, statement.clone());
+        // The structure of the arguments takes about as much as the text that it becomes.
+        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * read.form.selection.field_count();
+        let kept = Kept { statement: statement.clone(), weight: u32::try_from(bytes).unwrap_or(u32::MAX) };
+        bound.statements.insert(key, kept);
         Ok(statement)
     }
 
-    /// Reads the catalog again and plans everything anew from then on.
-    pub async fn rebind(&self) -> Result<()> {
+    /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
+    /// since the binding that was `seen`.
+    pub async fn rebind(&self, seen: Generation) -> Result<()> {
+        let _alone = self.rebinding.lock().await;
+        if self.generation() != seen {
+            return Ok(());
+        }
         let schema = self.schema();
         let found = self.executor.inspect(&schema.wanted()).await?;
-        match bind(schema.model().clone(), found) {
-            Ok(schema) => {
-                self.bound.store(Arc::new(Bound::new(Arc::new(schema))));
-                Ok(())
-            }
-            Err(problems) => {
-                let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                Err(crate::error::Error::new(
-                    crate::error::Stage::Plan,
-                    crate::error::Code::Internal,
-                    "the schema and the database differ",
-                )
-                .because(text.join("; ")))
-            }
-        }
+        let bound = bind(schema.model().clone(), found).map_err(|problems| {
+            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
+        })?;
+        tracing::info!("the database has changed; its catalog was read again");
+        self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
+        Ok(())
     }
 }
 
 impl Bound {
-    fn new(schema: Arc<Schema>) -> Bound {
-        let statements = Cache::builder().max_capacity(STATEMENTS_MAX).build_with_hasher(ahash::RandomState::new());
-        Bound { schema, statements }
+    fn new(generation: Generation, schema: Arc<Schema>) -> Bound {
+        let statements = Cache::builder()
+            .max_capacity(STATEMENTS_BYTES_MAX)
+            .weigher(|_, kept: &Kept| kept.weight)
+            .build_with_hasher(ahash::RandomState::new());
+        Bound { generation, schema, statements }
     }
 }

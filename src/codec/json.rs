@@ -15,7 +15,7 @@ use crate::schema::catalog::Family;
 use crate::schema::model::Scalar;
 use crate::schema::name::Name;
 
-pub use super::connection::connection;
+pub use super::connection::{PageFacts, connection, nodes};
 
 pub(super) const NULL_FIELD: &str = "null in a non-null field";
 pub(super) const NULL_ITEM: &str = "null in a non-null list item";
@@ -243,7 +243,7 @@ fn record_list(
 /// The length of an array that must be a `record[]` of one dimension.
 #[inline]
 pub(super) fn records(array: &pg::Array<'_>) -> Result<usize, pg::Malformed> {
-    if array.item_oid == pg::RECORD_OID { array.length() } else { Err(pg::Malformed) }
+    if array.item_oid == Wire::Record.oid() { array.length() } else { Err(pg::Malformed) }
 }
 
 struct LeafList<'w> {

@@ -4,6 +4,7 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
+mod cancel;
 mod inspect;
 mod pool;
 mod rows;
@@ -14,6 +15,7 @@ mod tls;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::types::Type;
 
 use pool::Pools;
@@ -44,6 +46,18 @@ pub struct Options {
 pub struct ViewExecutor {
     pools: Pools,
     options: Options,
+    /// One permit for each connection that streams may hold.
+    streams: Arc<Semaphore>,
+}
+
+/// How rows will be read, which decides how long they may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At once, into an answer: the statement is done within `statement_timeout_ms`.
+    Answer,
+    /// As their reader takes them: without a limit on time, but with one on how many do so at once
+    /// (`stream_connections`). Who reads bounds how long it waits for its own client.
+    Stream,
 }
 
 /// What came back: rows, and the statement whose shape they have.
@@ -76,19 +90,42 @@ impl ViewExecutor {
     /// An executor over pools that connect when first used.
     pub fn new(options: Options) -> Result<ViewExecutor, String> {
         let pools = Pools::new(&options)?;
-        Ok(ViewExecutor { pools, options })
+        let streams = Arc::new(Semaphore::new(options.database.stream_connections));
+        Ok(ViewExecutor { pools, options, streams })
     }
 
     /// Runs a statement for a caller. Rows can be read as soon as PostgreSQL has accepted it.
-    pub async fn run(&self, statement: Arc<Statement>, parameters: Vec<Param>, caller: &Caller) -> Result<Outcome> {
-        let deadline = Instant::now() + self.options.database.statement_timeout;
-        match self.attempt(&statement, &parameters, caller, deadline).await {
+    pub async fn run(
+        &self,
+        statement: Arc<Statement>,
+        parameters: Vec<Param>,
+        caller: &Caller,
+        pace: Pace,
+    ) -> Result<Outcome> {
+        let (deadline, permit) = match pace {
+            Pace::Answer => (Some(Instant::now() + self.options.database.statement_timeout), None),
+            Pace::Stream => (None, Some(self.permit()?)),
+        };
+        let rows = match self.attempt(&statement, &parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
-            Err(error) if error.lost_connection && Instant::now() < deadline => {
-                self.attempt(&statement, &parameters, caller, deadline).await
+            Err(error) if error.lost_connection && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                self.attempt(&statement, &parameters, caller, deadline).await?
             }
-            result => result,
-        }
+            result => result?,
+        };
+        let rows = rows.of(statement.clone()).holding(permit);
+        Ok(Outcome { statement, rows })
+    }
+
+    /// The right to hold a connection for as long as a reader takes.
+    fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        self.streams.clone().try_acquire_owned().map_err(|_| {
+            let max = self.options.database.stream_connections;
+            let message = format!("{max} streams are being read already ([database] stream_connections)");
+            let mut error = Error::new(Stage::Execute, Code::Unavailable, message);
+            error.retry_after_secs = Some(1);
+            error
+        })
     }
 
     async fn attempt(
@@ -96,18 +133,16 @@ impl ViewExecutor {
         statement: &Arc<Statement>,
         parameters: &[Param],
         caller: &Caller,
-        deadline: Instant,
-    ) -> Result<Outcome> {
+        deadline: Option<Instant>,
+    ) -> Result<Rows> {
         let pooled = self.pools.get().await?;
-        let rows =
-            match tokio::time::timeout_at(deadline.into(), self.start(pooled, statement, parameters, caller)).await {
-                Ok(rows) => rows?,
-                Err(_) => return Err(timeout(self.options.database.statement_timeout)),
-            };
-        Ok(Outcome {
-            statement: statement.clone(),
-            rows: rows.until(deadline, self.options.database.statement_timeout),
-        })
+        let started = self.start(pooled, statement, parameters, caller);
+        let Some(deadline) = deadline else { return started.await };
+        let limit = self.options.database.statement_timeout;
+        match tokio::time::timeout_at(deadline.into(), started).await {
+            Ok(rows) => Ok(rows?.until(deadline, limit)),
+            Err(_) => Err(timeout(limit)),
+        }
     }
 
     async fn start(
@@ -130,7 +165,7 @@ impl ViewExecutor {
         };
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(statement, error)),
+            Err(error) => Err(running.failed(error)),
         }
     }
 

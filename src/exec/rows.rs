@@ -1,15 +1,19 @@
 //! The rows of one statement, and what happens when nobody reads them to the end.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
 use super::{sqlstate, timeout};
-use crate::error::Result;
+use crate::error::{Code, Error, Result, Stage};
+use crate::plan::shape::Shape;
+use crate::sql::Statement;
 
 /// A stream of raw rows. Dropping it early cancels the statement.
 pub struct Rows {
@@ -18,6 +22,10 @@ pub struct Rows {
     commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
+    /// Whose shape the first row has to have.
+    unchecked: Option<Arc<Statement>>,
+    /// Given back when the last row has been read or the rows are dropped.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 // === impl Rows ===
@@ -28,11 +36,21 @@ impl Rows {
         running: Running,
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
-        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None }
+        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None, unchecked: None, permit: None }
+    }
+
+    pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
+        self.unchecked = Some(statement);
+        self
     }
 
     pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
         self.deadline = Some((deadline, limit));
+        self
+    }
+
+    pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
+        self.permit = permit;
         self
     }
 
@@ -53,7 +71,13 @@ impl Rows {
             },
         };
         match next {
-            Some(Ok(row)) => Some(Ok(row)),
+            Some(Ok(row)) => match self.unchecked.take() {
+                Some(statement) if !fits(statement.shape(), &row) => {
+                    self.running = None;
+                    Some(Err(stale()))
+                }
+                Some(_) | None => Some(Ok(row)),
+            },
             Some(Err(error)) => {
                 self.end().await.ok();
                 Some(Err(sqlstate::error(error)))
@@ -70,6 +94,7 @@ impl Rows {
         if let Some(running) = self.running.take() {
             running.done();
         }
+        self.permit = None;
         committed.map_err(sqlstate::error)
     }
 }
@@ -78,6 +103,18 @@ impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows").field("running", &self.running.is_some()).finish_non_exhaustive()
     }
+}
+
+/// Whether a row has the columns that were planned. PostgreSQL refuses to run a prepared statement
+/// whose own columns have changed, but prepares the same text on another connection without a word.
+fn fits(shape: &Shape, row: &Row) -> bool {
+    let (wires, columns) = (shape.wires(), row.columns());
+    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == column.type_().oid())
+}
+
+fn stale() -> Error {
+    let error = Error::new(Stage::Execute, Code::Internal, "the schema and the database differ");
+    Error { stale: true, ..error.because("the statement's columns are not those that it was planned for") }
 }
 
 /// Ends whatever runs on a connection, in the background, then gives it back.
@@ -92,13 +129,13 @@ pub(super) fn clean_up(pooled: Pooled) {
     runtime.spawn(async move {
         let patience = pooled.timeout();
         let idle = async {
-            pooled.cancel_token().cancel_query(pooled.tls()).await?;
+            pooled.cancel().await?;
             for _ in 0..2 {
                 if pooled.client().simple_query("").await.is_ok() {
                     break;
                 }
             }
-            pooled.client().simple_query("ROLLBACK").await
+            pooled.client().simple_query("ROLLBACK").await.map_err(|error| error.to_string())
         };
         match tokio::time::timeout(patience, idle).await {
             Ok(Ok(_)) => {}
