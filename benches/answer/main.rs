@@ -13,6 +13,7 @@ mod baseline;
 mod cases;
 mod client;
 mod contestants;
+mod decode;
 mod machine;
 mod process;
 mod project;
@@ -119,6 +120,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     drop(contestants);
+    if wanted(decode::NAME) {
+        report.figure(decode::measure(&project).await?);
+    }
     if wanted(startup::READY) {
         report.figure(startup::ready(&project).await?);
     }
