@@ -153,7 +153,9 @@ impl ViewExecutor {
     ) -> Result<Rows> {
         let mut running = Running::on(pooled);
         if !self.options.session.is_empty() {
-            return session::start(running, statement, parameters, &self.options.session, caller).await;
+            let prepared = self.options.database.prepared_statements;
+            let settings = session::Settings { variables: &self.options.session, prepared };
+            return session::start(running, statement, parameters, &settings, caller).await;
         }
         let rows = if self.options.database.prepared_statements {
             let prepared = running.prepare(statement).await?;
@@ -168,10 +170,14 @@ impl ViewExecutor {
         }
     }
 
-    /// A round trip, to know whether the database answers.
+    /// A round trip, to know whether the database answers within the time to connect to it.
     pub async fn ping(&self) -> Result<()> {
+        let patience = self.options.database.connect_timeout;
         let running = Running::on(self.pools.get().await?);
-        let answer = running.client().simple_query("").await;
+        let Ok(answer) = tokio::time::timeout(patience, running.client().simple_query("")).await else {
+            let message = format!("the database has not answered within {} ms", patience.as_millis());
+            return Err(Error::new(Stage::Execute, Code::Unavailable, message));
+        };
         running.done();
         answer.map(drop).map_err(sqlstate::error)
     }
