@@ -113,7 +113,8 @@ impl ViewExecutor {
             }
             result => result?,
         };
-        Ok(Outcome { statement, rows: rows.holding(permit) })
+        let rows = rows.of(statement.clone()).holding(permit);
+        Ok(Outcome { statement, rows })
     }
 
     /// The right to hold a connection for as long as a reader takes.

@@ -7,6 +7,7 @@ mod service;
 mod world;
 
 mod cases;
+mod changes;
 mod codec;
 mod changed_database;
 mod faults;
