@@ -70,7 +70,7 @@ async fn bodies() {
         (b"", "EOF"),
         (b"nonsense", "expected"),
         (b"{\"query\": \"{ itemsCount }\" \"variables\": {}}", "expected"),
-        (b"{\"query\": {}}", "query"),
+        (b"{\"query\": {}}", "string"),
         (b"[]", "batch"),
         (b"{\"query\":\"{ itemsCount } # \xc3\x28\"}", ""),
         (b"\xff\xfe{\x00", ""),
@@ -107,6 +107,10 @@ async fn documents() {
     // (what, document, codes that may answer)
     let too_complex: &[&str] = &["TOO_COMPLEX"];
     let any: &[&str] = &["TOO_COMPLEX", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"];
+    let chain = |length: usize| {
+        let links = repeated(length, &|n| format!("fragment F{} on Item{{...F{n}}}", n + 1));
+        format!("{{items{{...F{length}}}}}fragment F0 on Item{{id}}{links}")
+    };
     let cases: Vec<(&str, String, &[&str])> = vec![
         ("1,000 aliases", format!("{{ {} }}", repeated(1000, &|n| format!("a{n}: itemsCount "))), too_complex),
         (
@@ -184,14 +188,20 @@ async fn documents() {
             ),
             too_complex,
         ),
+        ("a chain of 12,000 fragments", chain(12_000), any),
+        ("a chain of 8,000 fragments", chain(8_000), any),
+        ("a chain of 3,000 fragments", chain(3_000), any),
         (
-            "a chain of 12,000 fragments",
-            format!(
-                "{{ items {{ ...F11999 }} }} fragment F0 on Item {{ id }} {}",
-                repeated(11_999, &|n| format!("fragment F{} on Item{{...F{n}}}", n + 1))
-            ),
+            "a chain of 8,000 fragments that nobody uses",
+            chain(8_000).replacen("{items{...F8000}}", "{itemsCount}", 1),
             any,
         ),
+        (
+            "a chain of 8,000 fragments from its other end",
+            chain(8_000).replacen("{items{...F8000}}", "{items{...F10 ...F8000}}", 1),
+            any,
+        ),
+        ("a chain of 300 fragments", chain(300), &["", "GRAPHQL_VALIDATION_FAILED"]),
         ("a fragment of itself", "{ items { ...F } } fragment F on Item { ...F }".to_owned(), any),
         (
             "a ring of fragments",
