@@ -6,6 +6,7 @@ mod program;
 mod service;
 mod world;
 
+mod bad_input;
 mod cases;
 mod changes;
 mod codec;
@@ -17,5 +18,6 @@ mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
 mod private_postgres;
+mod processes;
 mod projects;
 mod session_variables;
