@@ -3,6 +3,7 @@
 mod cases;
 mod changes;
 mod codec;
+mod contracts;
 mod harness;
 mod http;
 mod service;
