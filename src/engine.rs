@@ -156,6 +156,10 @@ impl Engine {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
         })?;
+        // An error that only looks like a change must not cost every statement that was planned.
+        if bound.catalog() == schema.catalog() {
+            return Ok(());
+        }
         tracing::info!("the database has changed; its catalog was read again");
         self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
         Ok(())

@@ -129,13 +129,13 @@ pub(super) fn clean_up(pooled: Pooled) {
     runtime.spawn(async move {
         let patience = pooled.timeout();
         let idle = async {
-            pooled.cancel_token().cancel_query(pooled.tls()).await?;
+            pooled.cancel().await?;
             for _ in 0..2 {
                 if pooled.client().simple_query("").await.is_ok() {
                     break;
                 }
             }
-            pooled.client().simple_query("ROLLBACK").await
+            pooled.client().simple_query("ROLLBACK").await.map_err(|error| error.to_string())
         };
         match tokio::time::timeout(patience, idle).await {
             Ok(Ok(_)) => {}

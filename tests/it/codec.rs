@@ -425,10 +425,8 @@ async fn check_stale(client: &Client) {
 }
 
 /// All of it over one connection.
-#[tokio::test]
-async fn json_text_equals_to_json() {
-    let database = Database::empty();
-    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+async fn equals_to_json(url: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
         .batch_execute(
@@ -453,4 +451,9 @@ async fn json_text_equals_to_json() {
     assert!(values > 15_000, "{values}");
     check_floats(&client).await;
     check_stale(&client).await;
+}
+
+#[tokio::test]
+async fn json_text_equals_to_json() {
+    equals_to_json(&Database::empty().url()).await;
 }

@@ -41,8 +41,8 @@ struct Answer {
 }
 
 impl Exchange<'_> {
-    /// The body of an answer, or why there is none.
-    pub async fn run(&self, request: Request) -> std::result::Result<Chunks, Failure> {
+    /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
+    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -54,14 +54,13 @@ impl Exchange<'_> {
         let roots = self.roots(&document, &operation, root_type, &given)?;
         drop(decode);
 
-        let budget = Budget::new(self.graphql.options.response_bytes_max);
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &given, &budget).await);
+            answers.push(self.root(root, &given, budget).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, &budget).boxed());
+                all.push(self.root(root, &given, budget).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
