@@ -8,9 +8,9 @@ mod world;
 
 mod bad_input;
 mod cases;
-mod changes;
-mod codec;
 mod changed_database;
+mod codec;
+mod contracts;
 mod faults;
 mod graphql_access;
 mod graphql_documents;
