@@ -7,6 +7,7 @@
 mod cancel;
 mod inspect;
 mod pool;
+mod ready;
 mod rows;
 mod session;
 mod sqlstate;
@@ -154,17 +155,10 @@ impl ViewExecutor {
     ) -> Result<Rows> {
         let mut running = Running::on(pooled);
         if !self.options.session.is_empty() {
-            let prepared = self.options.database.prepared_statements;
-            let settings = session::Settings { variables: &self.options.session, prepared };
-            return session::start(running, statement, parameters, &settings, caller).await;
+            return session::start(running, statement, parameters, &self.options.session, caller).await;
         }
-        let rows = if self.options.database.prepared_statements {
-            let prepared = running.prepare(statement).await?;
-            running.client().query_raw(&prepared, parameters).await
-        } else {
-            let typed = parameters.iter().map(|parameter| (parameter, parameter.pg_type()));
-            running.client().query_typed_raw(statement.text(), typed).await
-        };
+        let ready = running.ready(statement.text()).await?;
+        let rows = ready.query(running.client(), parameters).await;
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
             Err(error) => Err(running.failed(error)),
