@@ -20,7 +20,8 @@ use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
 
-pub use crate::exec::{Outcome, Pace};
+/// What a transport gets back; it knows nothing else of `exec`.
+pub use crate::exec::{Outcome, Pace, Rows};
 
 /// Statements kept; the least recently used one goes first.
 const STATEMENTS_MAX: u64 = 10_000;

@@ -37,8 +37,14 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 
 async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let graphql = &state.config.graphql.path;
-    if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+    let (graphql, rest) = (&state.config.graphql.path, &state.config.rest.path);
+    if state.config.rest.enabled && is_below(path, rest) {
+        return match &*state.status() {
+            Status::Ready(service) => rest_route(state, service, request, id).await,
+            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
+        };
+    }
+    if is_below(path, graphql) {
         return match &*state.status() {
             _ if request.method() == Method::OPTIONS => preflight(),
             Status::Ready(service) => graphql_route(state, service, request, id).await,
@@ -49,8 +55,23 @@ async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body
         "/health" => health(state),
         "/ready" => ready(state).await,
         "/" if state.config.graphql.playground => found(graphql),
+        _ if state.config.rest.enabled => {
+            failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
+        }
         _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
     }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn rest_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+    let Some(rest) = &service.rest else {
+        return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
+    };
+    let caller = caller(&state.config, request.headers());
+    rest.serve(&service.engine, &caller, request, id).await
 }
 
 async fn graphql_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
@@ -146,7 +167,11 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id"),
+        HeaderValue::from_static("authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("etag, location, preference-applied, retry-after, x-request-id"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

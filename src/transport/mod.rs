@@ -1,3 +1,5 @@
 //! Bytes ↔ intent: the wires of one port.
 
+pub mod body;
 pub mod graphql;
+pub mod rest;

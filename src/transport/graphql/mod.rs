@@ -40,6 +40,7 @@ use crate::engine::Engine;
 use crate::error::Code;
 use crate::intent::Intent;
 use crate::schema::Schema;
+use crate::transport::body::{Chunks, body_of};
 
 /// Documents kept, and texts kept for persisted queries.
 const DOCUMENTS_MAX: u64 = 2_000;
@@ -235,8 +236,8 @@ impl Graphql {
     }
 }
 
-fn batch(answers: impl Iterator<Item = Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
-    let mut all = encode::Chunks::default();
+fn batch(answers: impl Iterator<Item = Result<Chunks, Failure>>) -> Vec<Bytes> {
+    let mut all = Chunks::default();
     all.push(b"[");
     for (i, answer) in answers.enumerate() {
         all.push(if i > 0 { b"," } else { b"" });
@@ -265,14 +266,7 @@ fn refusal(failure: &Failure, media: MediaType) -> Response<Body> {
 }
 
 fn respond(status: u16, media: MediaType, chunks: Vec<Bytes>) -> Response<Body> {
-    let length: usize = chunks.iter().map(Bytes::len).sum();
-    let body = match <[Bytes; 1]>::try_from(chunks) {
-        Ok([single]) => Body::from(single),
-        Err(chunks) => {
-            let stream = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>));
-            Body::from_stream(stream)
-        }
-    };
+    let (body, length) = body_of(chunks);
     let mut response = Response::new(body);
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
