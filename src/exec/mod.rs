@@ -4,6 +4,7 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
+mod cancel;
 mod inspect;
 mod pool;
 mod rows;
@@ -112,7 +113,8 @@ impl ViewExecutor {
             }
             result => result?,
         };
-        Ok(Outcome { statement, rows: rows.holding(permit) })
+        let rows = rows.of(statement.clone()).holding(permit);
+        Ok(Outcome { statement, rows })
     }
 
     /// The right to hold a connection for as long as a reader takes.
@@ -163,7 +165,7 @@ impl ViewExecutor {
         };
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(statement, error)),
+            Err(error) => Err(running.failed(error)),
         }
     }
 

@@ -73,7 +73,7 @@ pub(super) async fn start(
     };
     // COMMIT of a failed transaction rolls it back.
     match commit.await {
-        Ok(()) => Err(running.failed(statement, failed)),
+        Ok(()) => Err(running.failed(failed)),
         Err(_) => Err(sqlstate::error(failed)),
     }
 }

@@ -311,3 +311,6 @@ fn tag_response(response: &mut Response<Body>, tag: &str) {
         response.headers_mut().insert(header::ETAG, tag);
     }
 }
+
+#[cfg(test)]
+mod tests;
