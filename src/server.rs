@@ -28,6 +28,7 @@ use crate::schema::Schema;
 use crate::schema::artifact::Artifact;
 use crate::schema::bind::bind;
 use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptions};
+use crate::transport::rest::describe::Info;
 use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
 
 /// Waits between attempts to reach the database, at first and at most.
@@ -163,6 +164,12 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
     let rows_max = config.graphql.max_page_rows.filter(|max| *max > 0).unwrap_or(u64::MAX);
     let options = RestOptions {
         path: config.rest.path.clone(),
+        info: Info {
+            title: config.project.name.clone(),
+            version: config.project.version.clone(),
+            description: config.project.description.clone(),
+        },
+        docs: config.rest.docs,
         pages: PageSizes {
             default: config.rest.default_page_size.min(rows_max),
             max: config.rest.max_page_size.min(rows_max),

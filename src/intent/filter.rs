@@ -238,10 +238,16 @@ fn boolean(key: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads a `where` object of `type_name`. An empty object filters nothing.
-pub fn filter(schema: &Schema, type_name: &str, json: &Json, values: &mut Values) -> Result<Option<Filter>> {
+/// Reads a filter object of `type_name`, which the caller knows as `name`. An empty object filters nothing.
+pub fn filter(
+    schema: &Schema,
+    type_name: &str,
+    json: &Json,
+    name: &str,
+    values: &mut Values,
+) -> Result<Option<Filter>> {
     let mut reader = FilterReader { schema, values };
-    match reader.level(type_name, json, "where", 0)? {
+    match reader.level(type_name, json, name, 0)? {
         Filter::All(parts) if parts.is_empty() => Ok(None),
         filter => Ok(Some(filter)),
     }

@@ -40,6 +40,7 @@ use crate::engine::Engine;
 use crate::error::Code;
 use crate::intent::Intent;
 use crate::schema::Schema;
+use crate::transport::asset;
 use crate::transport::body::{Budget, Chunks, body_of};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
@@ -224,24 +225,12 @@ impl Graphql {
 
     /// GraphiQL.
     fn page(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(page::index(&self.options.path)));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::CONTENT_SECURITY_POLICY));
-        response
+        asset::page(page::index(&self.options.path), page::CONTENT_SECURITY_POLICY)
     }
 
     /// A file of the GraphiQL page: `name` is what follows `{path}/graphiql/`.
     pub fn asset(&self, name: &str) -> Option<Response<Body>> {
-        let asset = page::asset(name).filter(|_| self.options.playground)?;
-        let mut response = Response::new(Body::from(asset.bytes));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
-        if let Some(encoding) = asset.content_encoding {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
-        Some(response)
+        Some(page::asset(name).filter(|_| self.options.playground)?.respond())
     }
 
     pub fn path(&self) -> &str {

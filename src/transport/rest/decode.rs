@@ -113,14 +113,19 @@ pub fn prepare(
 
 /// How the rows of an endpoint are selected for what a request wants.
 pub fn mode_of(schema: &Schema, endpoint: &Endpoint, wanted: Wanted) -> Mode {
-    let can_count = matches!(schema.kind(&endpoint.item), Kind::Object(_));
     match endpoint.returns {
         Returns::One | Returns::Count => Mode::Rows,
         Returns::Many | Returns::Connection if wanted.stream => Mode::Rows,
-        Returns::Many | Returns::Connection if wanted.counted && can_count => Mode::Counted,
+        Returns::Many | Returns::Connection if wanted.counted && can_count(schema, endpoint) => Mode::Counted,
         Returns::Many => Mode::Rows,
         Returns::Connection => Mode::Nodes,
     }
+}
+
+/// Whether the rows of an endpoint can be counted beside a page of them.
+pub fn can_count(schema: &Schema, endpoint: &Endpoint) -> bool {
+    let is_list = matches!(endpoint.returns, Returns::Many | Returns::Connection);
+    is_list && matches!(schema.kind(&endpoint.item), Kind::Object(_))
 }
 
 /// The one value of `select`.
@@ -311,7 +316,7 @@ impl Request<'_> {
                     site.filters.push(filter);
                 }
                 ArgumentRole::Where if site.filters.is_empty() => {
-                    site.filters.extend(filter(self.schema, item, default, values)?);
+                    site.filters.extend(filter(self.schema, item, default, "filter", values)?);
                 }
                 ArgumentRole::OrderBy if site.order.is_empty() => site.order = order_by(self.schema, item, default)?,
                 ArgumentRole::Limit => site.limit = site.limit.or(default.as_u64()),

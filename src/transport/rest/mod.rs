@@ -6,6 +6,8 @@
 
 mod conditions;
 mod decode;
+pub mod describe;
+mod docs;
 mod encode;
 mod links;
 mod negotiate;
@@ -16,18 +18,21 @@ mod select;
 mod sites;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
 use moka::Equivalent;
 use moka::sync::Cache;
+use serde_json::Value as Json;
 use tracing::Instrument;
 use xxhash_rust::xxh3::Xxh3Default;
 
 pub use self::decode::PageSizes;
 use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
+use self::describe::Info;
 use self::encode::encode;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already};
@@ -40,7 +45,9 @@ use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error};
 use crate::intent::Intent;
 use crate::schema::Schema;
-use crate::schema::model::{Endpoint, Returns};
+use crate::schema::model::Endpoint;
+use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
+use crate::transport::asset;
 use crate::transport::body::{Budget, body_of};
 
 /// Forms kept; the least recently used one goes first.
@@ -52,6 +59,9 @@ const SELECT_KEPT_BYTES_MAX: usize = 4 * 1024;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub path: String,
+    /// What the description says of the service.
+    pub info: Info,
+    pub docs: bool,
     pub pages: PageSizes,
     pub select: SelectLimits,
     pub etag: bool,
@@ -64,6 +74,8 @@ pub struct Rest {
     options: Options,
     table: Table,
     forms: Cache<FormKey, Arc<Prepared>, ahash::RandomState>,
+    /// The description, written when it is first asked for.
+    description: OnceLock<Bytes>,
 }
 
 /// What chooses a form: a route, and what `select` says of it.
@@ -105,11 +117,13 @@ impl Rest {
             table: Table::new(schema.model()),
             forms: Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new()),
             options,
+            description: OnceLock::new(),
         }
     }
 
-    pub fn path(&self) -> &str {
-        &self.options.path
+    /// The OpenAPI description of what is served.
+    pub fn openapi(&self, schema: &Schema) -> Json {
+        describe::openapi(schema, &self.options)
     }
 
     /// Answers one HTTP request.
@@ -149,7 +163,7 @@ impl Rest {
             let hint = match self.table.nearest(below) {
                 Some(nearest) => format!("; did you mean {}{nearest}?", self.options.path),
                 None => {
-                    format!("; what there is stands at {}{}", self.options.path, crate::schema::routes::OPENAPI_PATH)
+                    format!("; what there is stands at {}{}", self.options.path, OPENAPI_PATH)
                 }
             };
             return Err(Failure::new(Code::NotFound, format!("there is nothing at {path}{hint}")));
@@ -225,12 +239,13 @@ impl Exchange<'_> {
                 return Ok(respond::options(&found.allow()));
             }
         }
+        if let Some(response) = self.own(below)? {
+            return Ok(response);
+        }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
         let schema = self.engine.schema();
         let endpoint = self.rest.read_endpoint(&schema, route)?;
-        let is_list = matches!(endpoint.returns, Returns::Many | Returns::Connection);
-        let choices: &[Media] = if is_list { &Media::OF_LISTS } else { &Media::OF_VALUES };
-        let media = Media::of(&self.parts.headers, choices)?;
+        let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
         let preferences = Preferences::of(&self.parts.headers);
         let wanted = Wanted { stream: media != Media::Json, counted: preferences.count };
         let query = self.parts.uri.query().unwrap_or_default();
@@ -250,6 +265,43 @@ impl Exchange<'_> {
         }
     }
 
+    /// What the server answers by itself: the description and the page over it.
+    fn own(&self, below: &str) -> Result<Option<Response<Body>>, Failure> {
+        let options = &self.rest.options;
+        let file = below.strip_prefix(DOCS_PATH).filter(|_| options.docs);
+        if below != OPENAPI_PATH && file.is_none_or(|file| !file.is_empty() && !file.starts_with('/')) {
+            return Ok(None);
+        }
+        const ALLOW: &str = "GET, HEAD, OPTIONS";
+        match self.parts.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(Some(respond::options(ALLOW))),
+            _ => {
+                let message = format!("{} takes {ALLOW}, not {}", self.parts.uri.path(), self.parts.method);
+                let failure = Failure::new(Code::MethodNotAllowed, message);
+                return Err(Failure { allow: Some(ALLOW.to_owned()), ..failure });
+            }
+        }
+        let Some(file) = file else { return self.openapi().map(Some) };
+        match file.strip_prefix('/') {
+            None | Some("") => {
+                let page = docs::index(&options.info.title, &options.path);
+                Ok(Some(asset::page(page, docs::CONTENT_SECURITY_POLICY)))
+            }
+            Some(name) => match docs::asset(name) {
+                Some(asset) => Ok(Some(asset.respond())),
+                None => Err(Failure::new(Code::NotFound, format!("there is nothing at {}", self.parts.uri.path()))),
+            },
+        }
+    }
+
+    fn openapi(&self) -> Result<Response<Body>, Failure> {
+        Media::of(&self.parts.headers, &[Media::Json])?;
+        let write = || Bytes::from(self.rest.openapi(&self.engine.schema()).to_string());
+        let text = self.rest.description.get_or_init(write).clone();
+        self.tagged(vec![text])
+    }
+
     /// Asks the engine and writes the rows; once more when they are of another shape than planned.
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
@@ -263,7 +315,11 @@ impl Exchange<'_> {
             }
             result => result?,
         };
-        let chunks = body.into_bytes();
+        self.tagged(body.into_bytes())
+    }
+
+    /// A JSON body with its tag, or only the tag when the client has the body already.
+    fn tagged(&self, chunks: Vec<Bytes>) -> Result<Response<Body>, Failure> {
         let tag = self.rest.options.etag.then(|| tag(&chunks));
         if let Some(tag) = tag.as_deref().filter(|tag| has_already(&self.parts.headers, tag)) {
             let mut response = respond::data(Body::empty(), Media::Json.content_type());
@@ -300,7 +356,7 @@ impl Exchange<'_> {
 }
 
 /// A weak tag over the whole body: links and counts change with the data that they speak of.
-fn tag(chunks: &[bytes::Bytes]) -> String {
+fn tag(chunks: &[Bytes]) -> String {
     let mut hash = Xxh3Default::new();
     chunks.iter().for_each(|chunk| hash.update(chunk));
     format!("W/\"{:016x}\"", hash.digest())

@@ -3,6 +3,8 @@
 use http::{HeaderMap, header};
 
 use crate::error::{Code, Error, Result, Stage};
+use crate::schema::model::{Endpoint, Returns};
+use crate::schema::{Kind, Schema};
 
 /// The media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +24,18 @@ pub struct Preferences {
 // === impl Media ===
 
 impl Media {
-    /// The media types of a list, and of everything else.
-    pub const OF_LISTS: [Media; 3] = [Media::Json, Media::Ndjson, Media::Csv];
-    pub const OF_VALUES: [Media; 1] = [Media::Json];
+    /// The media types of an endpoint's answers. Rows of several types have no columns in common, and so
+    /// no CSV.
+    pub fn of_endpoint(schema: &Schema, endpoint: &Endpoint) -> &'static [Media] {
+        match (endpoint.returns, schema.kind(&endpoint.item)) {
+            (Returns::One | Returns::Count, _) => &[Media::Json],
+            (Returns::Many | Returns::Connection, Kind::Object(_)) => &[Media::Json, Media::Ndjson, Media::Csv],
+            (
+                Returns::Many | Returns::Connection,
+                Kind::Interface(_) | Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_),
+            ) => &[Media::Json, Media::Ndjson],
+        }
+    }
 
     pub fn name(self) -> &'static str {
         match self {
@@ -155,10 +166,10 @@ mod tests {
             (&["text/csv;q=0"], None),
             (&["image/png"], None),
         ] {
-            let found = Media::of(&headers("accept", accept), &Media::OF_LISTS);
+            let found = Media::of(&headers("accept", accept), &[Media::Json, Media::Ndjson, Media::Csv]);
             assert_eq!(found.ok(), expected, "{accept:?}");
         }
-        assert!(Media::of(&headers("accept", &["text/csv"]), &Media::OF_VALUES).is_err());
+        assert!(Media::of(&headers("accept", &["text/csv"]), &[Media::Json]).is_err());
     }
 
     #[test]

@@ -72,10 +72,6 @@ impl Table {
         table
     }
 
-    pub fn routes(&self) -> &[Route] {
-        &self.routes
-    }
-
     pub fn route(&self, position: usize) -> &Route {
         &self.routes[position]
     }

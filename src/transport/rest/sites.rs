@@ -57,7 +57,7 @@ impl SiteArguments {
                     let example = "filter={\"age\": {\"gte\": 18}}";
                     Error::invalid(format!("{name} is not JSON: {error}; write it as {example}")).at(name)
                 })?;
-                self.filters.extend(filter(schema, item, &json, values).map_err(|error| error.at(name))?);
+                self.filters.extend(filter(schema, item, &json, name, values)?);
                 Ok(())
             }
             word => {

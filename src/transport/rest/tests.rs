@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::describe::Info;
 use super::{Options, PageSizes, Rest, SelectLimits};
 use crate::intent::Intent;
 use crate::intent::selection::{ConnectionPart, Selected, Selection};
@@ -22,6 +23,8 @@ pub fn schema() -> Schema {
 pub fn wire(schema: &Schema) -> Rest {
     let options = Options {
         path: "/rest".to_owned(),
+        info: Info { title: "rest".to_owned(), version: "1.0.0".to_owned(), description: None },
+        docs: true,
         pages: PageSizes { default: 20, max: 100 },
         select: SelectLimits { depth_max: 6, fields_max: 60 },
         etag: true,
