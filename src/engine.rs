@@ -11,16 +11,17 @@ use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::auth::Caller;
-use crate::error::Result;
+use crate::error::{Code, Error, Result, Stage};
 use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
-use crate::plan::guard::{Held, held};
+use crate::plan::guard::{Held, claim, held};
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Statement, write};
 
-pub use crate::exec::{Outcome, Pace};
+/// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
+pub use crate::exec::{Outcome, Pace, Rows};
 
 /// Statements kept; the least recently used one goes first.
 const STATEMENTS_MAX: u64 = 10_000;
@@ -30,10 +31,17 @@ pub struct Engine {
     bound: ArcSwap<Bound>,
     executor: Arc<ViewExecutor>,
     limits: Limits,
+    /// Held while the catalog is read again, so that many requests that find a change read it once.
+    rebinding: tokio::sync::Mutex<()>,
 }
+
+/// Which binding of the schema a request has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation(u64);
 
 /// A schema and the statements that were planned for it; both go together when the database changes.
 struct Bound {
+    generation: Generation,
     schema: Arc<Schema>,
     statements: Cache<StatementKey, Arc<Statement>, ahash::RandomState>,
 }
@@ -64,11 +72,17 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
-        Engine { bound: ArcSwap::from_pointee(Bound::new(schema)), executor, limits }
+        let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
+        Engine { bound, executor, limits, rebinding: tokio::sync::Mutex::new(()) }
     }
 
     pub fn schema(&self) -> Arc<Schema> {
         self.bound.load().schema.clone()
+    }
+
+    /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
+    pub fn generation(&self) -> Generation {
+        self.bound.load().generation
     }
 
     pub fn executor(&self) -> &Arc<ViewExecutor> {
@@ -80,9 +94,10 @@ impl Engine {
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew, once.
     pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+        let seen = self.generation();
         match self.attempt(caller, &intent, pace).await {
             Err(error) if error.stale => {
-                self.rebind().await?;
+                self.rebind(seen).await?;
                 self.attempt(caller, &intent, pace).await
             }
             result => result,
@@ -95,7 +110,7 @@ impl Engine {
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
-            statement.parameters(&statement.with_claims(read.values.clone(), |name| caller.claim(name)))?
+            statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
         self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
     }
@@ -116,31 +131,28 @@ impl Engine {
         Ok(statement)
     }
 
-    /// Reads the catalog again and plans everything anew from then on.
-    pub async fn rebind(&self) -> Result<()> {
+    /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
+    /// since the binding that was `seen`.
+    pub async fn rebind(&self, seen: Generation) -> Result<()> {
+        let _alone = self.rebinding.lock().await;
+        if self.generation() != seen {
+            return Ok(());
+        }
         let schema = self.schema();
         let found = self.executor.inspect(&schema.wanted()).await?;
-        match bind(schema.model().clone(), found) {
-            Ok(schema) => {
-                self.bound.store(Arc::new(Bound::new(Arc::new(schema))));
-                Ok(())
-            }
-            Err(problems) => {
-                let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                Err(crate::error::Error::new(
-                    crate::error::Stage::Plan,
-                    crate::error::Code::Internal,
-                    "the schema and the database differ",
-                )
-                .because(text.join("; ")))
-            }
-        }
+        let bound = bind(schema.model().clone(), found).map_err(|problems| {
+            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
+        })?;
+        tracing::info!("the database has changed; its catalog was read again");
+        self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
+        Ok(())
     }
 }
 
 impl Bound {
-    fn new(schema: Arc<Schema>) -> Bound {
+    fn new(generation: Generation, schema: Arc<Schema>) -> Bound {
         let statements = Cache::builder().max_capacity(STATEMENTS_MAX).build_with_hasher(ahash::RandomState::new());
-        Bound { schema, statements }
+        Bound { generation, schema, statements }
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
-use crate::config::Config;
+use crate::config::{Config, VariableSource};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
 use crate::plan::Limits;
@@ -345,10 +345,10 @@ fn work(
 pub(crate) fn caller(config: &Config, headers: &http::HeaderMap) -> Caller {
     let mut caller = Caller::anonymous();
     for variable in &config.session_variables {
-        if let crate::config::VariableSource::Header(name) = &variable.source {
-            if let Some(value) = headers.get(name.as_str()).and_then(|value| value.to_str().ok()) {
-                caller.headers.insert(name.clone(), value.to_owned());
-            }
+        if let VariableSource::Header(name) = &variable.source
+            && let Some(value) = headers.get(name.as_str()).and_then(|value| value.to_str().ok())
+        {
+            caller.headers.insert(name.clone(), value.to_owned());
         }
     }
     caller

@@ -30,6 +30,7 @@ def field(
     requires_scope: str | None = None,
     on_deny: Literal["reject", "mask"] | None = None,
     deprecated: str | None = None,
+    column: str | None = None,
     join: Mapping[str, str] | None = None,
     function: str | None = None,
     external: bool = False,
@@ -48,7 +49,7 @@ def field(
 ) -> FieldOptions:
     """Say more about a field, an input field or an argument.
 
-    `join` names columns, `{"pk_user": "fk_user"}`: of this type's relation and of the other's.
+    `column` is where the value is stored, when that is not the field's own name. `join` names columns, `{"pk_user": "fk_user"}`: of this type's relation and of the other's.
     `function` is the SQL function behind a field with `requires`. `computed` keeps a field out of
     the inputs that `crud=` makes. `default` is for inputs and arguments, and so are no options
     but `description` and `deprecated`.

@@ -11,6 +11,7 @@ import re
 
 _UNDERSCORE_THEN_WORD = re.compile(r"_([A-Za-z0-9])")
 _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CONSONANT_THEN_Y = re.compile(r"[^aeiou]y$")
 _GRAPHQL_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 _SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?")
@@ -30,6 +31,11 @@ def camel_case(name: str) -> str:
 def snake_case(class_name: str) -> str:
     """`OrderItem` → `order_item`, `HTTPLog` → `h_t_t_p_log`, as every SDK of this family does."""
     return _INNER_CAPITAL.sub("_", class_name).lower()
+
+
+def column_of(api_name: str) -> str:
+    """`createdAt` → `created_at`, `phone1` → `phone1`: the column that the compiler looks for by itself."""
+    return _WORD_START.sub("_", api_name).lower()
 
 
 def plural(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Any, Final
 
 from fraiseql.build import Build, OutputField
@@ -9,7 +10,7 @@ from fraiseql.declarations import Declaration
 from fraiseql.fields import FieldOptions
 from fraiseql.given import Given, JsonObject, put
 from fraiseql.members import Member, class_members
-from fraiseql.names import is_sql_name
+from fraiseql.names import column_of, is_sql_name
 from fraiseql.selections import camel_selection
 
 ON_DENY: Final = ("reject", "mask")
@@ -48,6 +49,7 @@ def _build_field(build: Build, member: Member, where: str) -> OutputField | None
     put(entry, "requires_scope", given.text("requires_scope"))
     put(entry, "on_deny", given.choice("on_deny", ON_DENY))
     put(entry, "deprecated", given.deprecation())
+    put(entry, "column", given.sql_name("column") or _column(member.name, name))
     put(entry, "join", _join(given))
     put(entry, "function", given.sql_name("function"))
     put(entry, "federation", _federation(given))
@@ -56,6 +58,12 @@ def _build_field(build: Build, member: Member, where: str) -> OutputField | None
     put(entry, "vector_distance", given.text("vector_distance"))
     _check(given, entry)
     return OutputField(where, entry, reference, computed=given.has("computed"))
+
+
+def _column(python_name: str, api_name: str) -> str | None:
+    """The column as Python names it, where the name in the API would lead elsewhere (`phone_1` → `phone1`)."""
+    column = python_name[:-1] if python_name.endswith("_") and keyword.iskeyword(python_name[:-1]) else python_name
+    return None if column_of(api_name) == column else column
 
 
 def _check(given: Given, entry: JsonObject) -> None:

@@ -9,10 +9,41 @@ use base64::engine::general_purpose::STANDARD;
 use smallvec::SmallVec;
 
 use super::json::{close, fields, leaf, records, settle};
+use super::scan::content;
 use super::trail::{Path, Place, Trail};
 use super::{Columns, Fault, Stop, json_text, pg};
 use crate::plan::shape::{Connection, ConnectionNode, EdgeNode, Key, PageInfoNode};
 use crate::schema::name::Name;
+
+/// What a page says besides its nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageFacts {
+    /// How many there are in all, when that was asked for.
+    pub total: Option<i64>,
+    pub has_next: bool,
+    pub has_previous: bool,
+    /// Of the first and the last node that are shown.
+    pub start_cursor: Option<String>,
+    pub end_cursor: Option<String>,
+}
+
+/// Writes the nodes of a `Shape::Connection` as a plain list. When it stops, `out` is as it was before.
+pub fn nodes(
+    connection: &Connection,
+    columns: &Columns<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<PageFacts, Stop> {
+    let mark = out.len();
+    let written = Page::read(connection, columns).and_then(|page| {
+        page.nodes(&Path::ROW, out, trail)?;
+        page.facts(columns, trail)
+    });
+    if written.is_err() {
+        out.truncate(mark);
+    }
+    written
+}
 
 /// Writes the row of `Shape::Connection`. When it stops, `out` is as it was before.
 pub fn connection(
@@ -71,10 +102,48 @@ impl<'s, 'c> Page<'s, 'c> {
                 },
                 ConnectionNode::PageInfo(fields) => self.page_info(&field.key, fields, out, trail)?,
                 ConnectionNode::Edges(fields) => self.edges(&field.key, fields, out, trail)?,
+                ConnectionNode::Nodes => self.nodes(&Path::ROW.key(&field.key), out, trail)?,
             }
             out.push(b',');
         }
         close(out, b'}');
+        Ok(())
+    }
+
+    // On the side to which rows were fetched the extra one tells; on the other the cursor.
+
+    fn has_next(&self) -> bool {
+        if self.connection.reversed { self.connection.has_cursor } else { self.more }
+    }
+
+    fn has_previous(&self) -> bool {
+        if self.connection.reversed { self.more } else { self.connection.has_cursor }
+    }
+
+    fn facts(&self, columns: &Columns<'_>, trail: &mut Trail) -> Result<PageFacts, Stop> {
+        let total = columns.at(0)?.map(pg::int8).transpose()?;
+        let name = Name::from("cursor");
+        let place = Place { path: &Path::ROW, type_name: &self.connection.node.type_name, field: &name };
+        let mut cursor = |edge: Option<&&[u8]>| -> Result<Option<String>, Stop> {
+            let mut text = Vec::new();
+            self.cursor_of(edge, place, &mut text, trail)?;
+            // Base64 between quotes, or null.
+            Ok(content(&text).map(|text| String::from_utf8_lossy(text).into_owned()))
+        };
+        let (start_cursor, end_cursor) = (cursor(self.edges.first())?, cursor(self.edges.last())?);
+        Ok(PageFacts { total, has_next: self.has_next(), has_previous: self.has_previous(), start_cursor, end_cursor })
+    }
+
+    fn nodes(&self, list: &Path<'_>, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
+        let node = &self.connection.node;
+        let mut columns = Columns::default();
+        out.push(b'[');
+        for (index, record) in self.edges.iter().enumerate() {
+            columns.read_record(record, &node.columns)?;
+            fields(node, &columns, &list.index(index), out, trail)?;
+            out.push(b',');
+        }
+        close(out, b']');
         Ok(())
     }
 
@@ -86,7 +155,6 @@ impl<'s, 'c> Page<'s, 'c> {
         trail: &mut Trail,
     ) -> Result<(), Stop> {
         let info = Path::ROW.key(info);
-        let Connection { reversed, has_cursor, .. } = *self.connection;
         out.push(b'{');
         for (key, node) in fields {
             out.extend_from_slice(&key.json);
@@ -94,9 +162,8 @@ impl<'s, 'c> Page<'s, 'c> {
             let place = Place { path: &path, type_name: &self.connection.node.type_name, field: &key.name };
             match node {
                 PageInfoNode::TypeName => out.extend_from_slice(b"\"PageInfo\""),
-                // On the side to which rows were fetched the extra one tells; on the other the cursor.
-                PageInfoNode::HasNextPage => json_text::boolean(if reversed { has_cursor } else { self.more }, out),
-                PageInfoNode::HasPreviousPage => json_text::boolean(if reversed { self.more } else { has_cursor }, out),
+                PageInfoNode::HasNextPage => json_text::boolean(self.has_next(), out),
+                PageInfoNode::HasPreviousPage => json_text::boolean(self.has_previous(), out),
                 PageInfoNode::StartCursor => self.cursor_of(self.edges.first(), place, out, trail)?,
                 PageInfoNode::EndCursor => self.cursor_of(self.edges.last(), place, out, trail)?,
             }

@@ -15,7 +15,7 @@ use crate::schema::catalog::Family;
 use crate::schema::model::Scalar;
 use crate::schema::name::Name;
 
-pub use super::connection::connection;
+pub use super::connection::{PageFacts, connection, nodes};
 
 pub(super) const NULL_FIELD: &str = "null in a non-null field";
 pub(super) const NULL_ITEM: &str = "null in a non-null list item";

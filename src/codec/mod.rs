@@ -45,6 +45,9 @@ use smallvec::SmallVec;
 
 use crate::plan::shape::Wire;
 
+/// What a transport encodes by; it knows nothing else of `plan`.
+pub use crate::plan::shape::Shape;
+
 pub use self::trail::{MISMATCHES_MAX, Mismatch, Segment, Trail};
 
 /// The columns of one row or record: raw bytes, or `None` for null.

@@ -54,7 +54,8 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
     let names: Vec<&str> = wanted.functions.iter().map(RelationName::local).collect();
     let relation_parameters: &[&(dyn ToSql + Sync)] = &[&relations];
     let function_parameters: &[&(dyn ToSql + Sync)] = &[&schemas, &names];
-    let (columns, functions, types) = tokio::try_join!(
+    let (encoding, columns, functions, types) = tokio::try_join!(
+        client.query_one("SELECT current_setting('server_encoding')", &[]),
         client.query(COLUMNS, relation_parameters),
         client.query(FUNCTIONS, function_parameters),
         client.query(TYPES, &[]),
@@ -83,7 +84,7 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
         let names = |rows: &[Row]| rows.iter().map(|row| row.get(0)).collect();
         (names(&relations), names(&functions))
     };
-    Ok(Found { catalog, other_relations, other_functions })
+    Ok(Found { catalog, encoding: encoding.get(0), other_relations, other_functions })
 }
 
 fn asked(names: &[RelationName], row: &Row) -> RelationName {

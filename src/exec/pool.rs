@@ -2,7 +2,8 @@
 //! from it run on the same thread.
 //!
 //! Handing each batch of rows to another thread costs more than decoding it. A worker whose own
-//! connections are all busy borrows from the others before it waits.
+//! connections are all busy borrows an idle one of another worker before it waits. Threads that are no
+//! workers have a pool of their own, whose connections are closed after use.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -29,17 +30,19 @@ const SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET
      SET bytea_output = 'hex'; SET xmloption = 'content'; SET jit = off";
 
 thread_local! {
-    static WORKER: Cell<usize> = const { Cell::new(0) };
+    static WORKER: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Tells the pools which worker the current thread is.
 pub fn on_worker(worker: usize) {
-    WORKER.set(worker);
+    WORKER.set(Some(worker));
 }
 
 #[derive(Debug)]
 pub(super) struct Pools {
     pools: Vec<Pool<Connector>>,
+    /// For threads that are no workers.
+    elsewhere: Pool<Connector>,
     connect_timeout: Duration,
 }
 
@@ -78,28 +81,33 @@ impl Pools {
             config.application_name("fraiseql");
         }
         let tls = Tls::new(database.ssl_mode)?;
-        let workers = options.workers.max(1);
-        let pools = (0..workers).map(|worker| {
-            let share = database.pool_max / workers + usize::from(worker < database.pool_max % workers);
+        let pool = |size: usize| {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
             let connector = Connector { inner, tls: tls.clone(), timeout: database.connect_timeout };
-            Pool::builder(connector)
-                .max_size(share.max(1))
-                .runtime(deadpool::Runtime::Tokio1)
-                .build()
-                .map_err(|error| error.to_string())
-        });
-        Ok(Pools { pools: pools.collect::<Result<_, _>>()?, connect_timeout: database.connect_timeout })
+            let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
+            built.map_err(|error| error.to_string())
+        };
+        let workers = options.workers.max(1);
+        let share = |worker| database.pool_max / workers + usize::from(worker < database.pool_max % workers);
+        let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
+        Ok(Pools { pools, elsewhere: pool(1)?, connect_timeout: database.connect_timeout })
     }
 
-    /// A free connection: the worker's own, another worker's, or the next to be given back.
+    /// A free connection: the worker's own, an idle one of another worker, or the next own one to be
+    /// given back.
     pub async fn get(&self) -> Result<Pooled> {
-        let own = WORKER.get() % self.pools.len();
-        for pool in self.pools[own..].iter().chain(&self.pools[..own]) {
-            match self.take(pool, Duration::ZERO).await {
-                Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {}
-                other => return other.map_err(|error| self.unavailable(error)),
+        let Some(own) = WORKER.get().map(|worker| worker % self.pools.len()) else {
+            return self.take(&self.elsewhere, self.connect_timeout).await.map_err(|error| self.unavailable(error));
+        };
+        match self.take(&self.pools[own], Duration::ZERO).await {
+            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {}
+            other => return other.map_err(|error| self.unavailable(error)),
+        }
+        let others = self.pools[own + 1..].iter().chain(&self.pools[..own]);
+        for pool in others.filter(|pool| pool.status().available > 0) {
+            if let Ok(borrowed) = self.take(pool, Duration::ZERO).await {
+                return Ok(borrowed);
             }
         }
         self.take(&self.pools[own], self.connect_timeout).await.map_err(|error| self.unavailable(error))
@@ -238,7 +246,11 @@ impl Running {
     }
 
     fn settled(&mut self) {
-        self.0 = None;
+        let pooled = self.0.take();
+        // A connection that was made on another thread than a worker's would be served from there.
+        if let Some(pooled) = pooled.filter(|_| WORKER.get().is_none()) {
+            drop(Pooled::take(pooled));
+        }
     }
 }
 

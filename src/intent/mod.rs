@@ -55,6 +55,8 @@ pub struct Arguments {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Page {
     pub limit: Option<u64>,
+    /// Ask for one row more than the limit, which tells whether there is another page.
+    pub probe: bool,
     pub offset: Option<value::Slot>,
     /// Connections only: the rows after (or, backward, before) this position.
     pub after: Option<Cursor>,

@@ -22,6 +22,8 @@ pub struct Selected {
     /// The argument site of a joined list.
     pub site: Option<usize>,
     pub selection: Selection,
+    /// Not asked for by name: left out, instead of refused, where the caller may not see it.
+    pub implied: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub enum ConnectionPart {
     TotalCount,
     PageInfo(Vec<(Name, PageInfoPart)>),
     Edges(Vec<(Name, EdgePart)>),
+    /// The nodes of the edges as a plain list.
+    Nodes(Vec<Selected>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,15 +63,17 @@ pub const TYPENAME: &str = "__typename";
 // === impl ConnectionSelected ===
 
 impl ConnectionSelected {
-    /// The selections of `node` below this part.
+    /// The selections of nodes below this part.
     pub fn nodes(&self) -> impl Iterator<Item = &[Selected]> {
-        let edges = match &self.part {
-            ConnectionPart::Edges(edges) => edges.as_slice(),
-            ConnectionPart::TypeName | ConnectionPart::TotalCount | ConnectionPart::PageInfo(_) => &[],
+        let (edges, nodes) = match &self.part {
+            ConnectionPart::Edges(edges) => (edges.as_slice(), None),
+            ConnectionPart::Nodes(selected) => (&[][..], Some(selected.as_slice())),
+            ConnectionPart::TypeName | ConnectionPart::TotalCount | ConnectionPart::PageInfo(_) => (&[][..], None),
         };
-        edges.iter().filter_map(|(_, part)| match part {
+        let below = edges.iter().filter_map(|(_, part)| match part {
             EdgePart::Node(selected) => Some(selected.as_slice()),
             EdgePart::TypeName | EdgePart::Cursor => None,
-        })
+        });
+        below.chain(nodes)
     }
 }

@@ -45,6 +45,14 @@ pub fn held(schema: &Schema, caller: &Caller) -> Held {
     Held(bits)
 }
 
+/// A claim that the answer depends on: without it there is none.
+pub fn claim(caller: &Caller, name: &str) -> Result<String> {
+    caller.claim(name).ok_or_else(|| {
+        let code = if caller.authenticated { Code::Forbidden } else { Code::Unauthenticated };
+        Error::new(Stage::Plan, code, format!("this needs a token with the claim \"{name}\""))
+    })
+}
+
 // === impl Guard ===
 
 impl<'a> Guard<'a> {
@@ -75,17 +83,11 @@ impl<'a> Guard<'a> {
         if self.allows(field) { Ok(()) } else { Err(self.refused(&format!("{type_name}.{}", field.name))) }
     }
 
-    /// Claims that the endpoint adds to its arguments; every one must be there.
-    pub fn injected(&self, endpoint: &Endpoint) -> Result<Vec<(String, String)>> {
-        let claims = endpoint.inject.iter().map(|(column, Inject::Claim(claim))| {
-            if self.caller.claims.contains_key(claim) {
-                return Ok((column.clone(), claim.clone()));
-            }
-            let code = if self.caller.authenticated { Code::Forbidden } else { Code::Unauthenticated };
-            let message = format!("{} needs a token with the claim \"{claim}\"", endpoint.name);
-            Err(Error::new(Stage::Plan, code, message))
-        });
-        claims.collect()
+    /// Claims that the endpoint adds to its arguments, by the column that each is compared with. Whether
+    /// the caller has them is asked of [`claim`] at every request, since a statement outlives its caller.
+    pub fn injected(&self, endpoint: &Endpoint) -> Vec<(String, String)> {
+        let claims = endpoint.inject.iter();
+        claims.map(|(column, Inject::Claim(claim))| (column.clone(), claim.clone())).collect()
     }
 
     fn allows(&self, field: &Field) -> bool {

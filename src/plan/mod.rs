@@ -41,7 +41,7 @@ pub enum Root {
     /// One row: the count when asked for, and the page as an array of records.
     Connection {
         page: Block,
-        count: Option<Block>,
+        count: Option<Box<Block>>,
     },
     Count(Block),
 }

@@ -73,14 +73,13 @@ impl<'a> Resolver<'a> {
             }
         };
         if let Some(join) = &field.join {
-            let Place::Relation { relation: outer, .. } = &scope.place else {
+            if let Place::Document(_) = &scope.place {
                 return Err(unreachable_path(scope.type_name, name));
-            };
+            }
             let Kind::Object(object) = self.schema.kind(field.ty.innermost()) else {
                 return Err(unreachable_path(scope.type_name, name));
             };
             let relation = object.relation.clone().ok_or_else(|| unreachable_path(scope.type_name, name))?;
-            let _ = outer;
             let place = Place::Relation { relation: relation.clone(), data_column: object.data_column.clone() };
             let predicate = self.filter(&inner(place)?, filter)?;
             return Ok(Predicate::Exists(Box::new(Block {
@@ -120,11 +119,9 @@ impl<'a> Resolver<'a> {
 
     /// A column by name, exposed as a field or not.
     pub fn column(&self, scope: &Scope<'_>, column: &str) -> Result<Expr> {
-        let field = scope.fields.values().find(|field| &*field.column == column);
+        let field = scope.fields.values().find(|field| &*field.column == column && field.join.is_none());
         if let Some(field) = field {
-            if field.join.is_none() {
-                return self.compared(scope, &field.name);
-            }
+            return self.compared(scope, &field.name);
         }
         self.stored(scope, column, ExprType::of_scalar(Scalar::String))
     }

@@ -30,7 +30,7 @@ pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read
         Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{}\"", read.form.query))
     })?;
     guard.endpoint(endpoint)?;
-    let injected = guard.injected(endpoint)?;
+    let injected = guard.injected(endpoint);
     let planner = Planner { resolver: Resolver { schema, guard: &guard }, limits, read };
     let (root, shape) = planner.root(endpoint, &injected)?;
     Ok(Plan { root, shape, claims: injected.into_iter().map(|(_, claim)| claim).collect() })
@@ -63,14 +63,15 @@ impl<'a> Planner<'a> {
             (Kind::Object(object), Selection::Object(selected)) => {
                 let inner: Vec<String> = injected.iter().map(|(column, _)| column.clone()).collect();
                 let scope = self.scope(object, &relation, &endpoint.data_column, selected, arguments, &inner);
-                let many = endpoint.returns == Returns::Many;
+                // A connection is also read as plain rows: as a stream, which has no pages.
+                let many = matches!(endpoint.returns, Returns::Many | Returns::Connection);
                 let mut block = self.block(&scope, arguments, many, &claims(&scope)?)?;
                 let shape = self.fill(&mut block, &scope, object, selected)?;
                 Ok((Root::Rows(block), if many { Shape::Many(shape) } else { Shape::One(shape) }))
             }
             (Kind::Object(object), Selection::Connection(parts)) => {
                 let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                self.connection(&scope, object, arguments, parts, claims(&scope)?)
+                self.connection(endpoint, &scope, object, arguments, parts, claims(&scope)?)
             }
             (Kind::Object(object), Selection::Leaf) if endpoint.returns == Returns::Count => {
                 let scope = self.relation_scope(object, &relation, &endpoint.data_column);
@@ -192,6 +193,7 @@ impl<'a> Planner<'a> {
         }
         let page = &arguments.page;
         let limit = if many { self.limit(page.limit)? } else { Some(1) };
+        let limit = limit.map(|limit| limit.saturating_add(u64::from(many && page.probe)));
         let paged = many && (page.limit.is_some() || limit.is_some() || page.offset.is_some());
         let order = if many { self.resolver.order(scope, &arguments.order, paged)? } else { Vec::new() };
         Ok(Block {
@@ -243,16 +245,28 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let field = field_of(scope, &item.field)?;
-            let node = match self.resolver.guard.select(&object.name, field)? {
-                Sight::Masked => Node::Masked,
-                Sight::Clear => match &field.join {
-                    Some(join) => self.joined(list, object, field, join, item)?,
-                    None => self.stored(list, scope, field, &item.selection)?,
-                },
-            };
-            fields.push(Field { key, name: field.name.clone(), nullable: field.ty.nullable, node });
+            match self.node(list, scope, object, field, item) {
+                Ok(node) => fields.push(Field { key, name: field.name.clone(), nullable: field.ty.nullable, node }),
+                Err(error) if item.implied && is_refusal(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(fields)
+    }
+
+    fn node(
+        &self,
+        list: &mut SelectList,
+        scope: &Scope<'_>,
+        object: &TypeDef,
+        field: &SchemaField,
+        item: &Selected,
+    ) -> Result<Node> {
+        match (self.resolver.guard.select(&object.name, field)?, &field.join) {
+            (Sight::Masked, _) => Ok(Node::Masked),
+            (Sight::Clear, Some(join)) => self.joined(list, object, field, join, item),
+            (Sight::Clear, None) => self.stored(list, scope, field, &item.selection),
+        }
     }
 
     fn joined(
@@ -395,27 +409,37 @@ impl<'a> Planner<'a> {
             let field = object.fields.get(&item.field).ok_or_else(|| {
                 Error::invalid(format!("{} has no field \"{}\"", object.name, item.field)).at(&*item.field)
             })?;
-            let source = match self.resolver.guard.select(&object.name, field)? {
-                Sight::Masked => DocumentSource::Masked,
-                Sight::Clear if field.join.is_some() => {
-                    let message = format!(
-                        "{}.{} is joined from another relation and cannot be read where {} is embedded in a document",
-                        object.name, field.name, object.name
-                    );
-                    return Err(Error::invalid(message).at(&*item.key));
+            match self.document_source(object, field, item) {
+                Ok(source) => {
+                    fields.push(DocumentField { key, name: field.name.clone(), nullable: field.ty.nullable, source });
                 }
-                Sight::Clear => DocumentSource::Stored {
-                    stored: field.column.clone(),
-                    value: self.document(&field.ty, &item.selection)?,
-                },
-            };
-            fields.push(DocumentField { key, name: field.name.clone(), nullable: field.ty.nullable, source });
+                Err(error) if item.implied && is_refusal(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(DocumentObject { type_name: object.name.clone(), fields })
     }
 
+    fn document_source(&self, object: &TypeDef, field: &SchemaField, item: &Selected) -> Result<DocumentSource> {
+        match self.resolver.guard.select(&object.name, field)? {
+            Sight::Masked => Ok(DocumentSource::Masked),
+            Sight::Clear if field.join.is_some() => {
+                let message = format!(
+                    "{}.{} is joined from another relation and cannot be read where {} is embedded in a document",
+                    object.name, field.name, object.name
+                );
+                Err(Error::invalid(message).at(&*item.key))
+            }
+            Sight::Clear => Ok(DocumentSource::Stored {
+                stored: field.column.clone(),
+                value: self.document(&field.ty, &item.selection)?,
+            }),
+        }
+    }
+
     fn connection(
         &self,
+        endpoint: &Endpoint,
         scope: &Scope<'_>,
         object: &TypeDef,
         arguments: &Arguments,
@@ -426,16 +450,13 @@ impl<'a> Planner<'a> {
         let page_size = self.limit(page.limit)?;
         let mut block = self.block(scope, arguments, true, &claims)?;
         block.order = self.resolver.order(scope, &arguments.order, true)?;
-        if block.order.is_empty() {
+        if block.order.is_empty() && endpoint.returns == Returns::Connection {
             let cause = format!("{} has no key to page by", object.name);
             return Err(Error::new(Stage::Plan, Code::Internal, "the list cannot be paged").because(cause));
         }
         let counted = parts.iter().any(|part| part.part == ConnectionPart::TotalCount);
-        let count = counted.then(|| Block {
-            order: Vec::new(),
-            limit: None,
-            predicate: block.predicate.clone(),
-            ..empty(&block)
+        let count = counted.then(|| {
+            Box::new(Block { order: Vec::new(), limit: None, predicate: block.predicate.clone(), ..empty(&block) })
         });
         if page.backward {
             block.order.iter_mut().for_each(OrderTerm::reverse);
@@ -489,8 +510,14 @@ fn connection_field(object: &TypeDef, part: &crate::intent::selection::Connectio
             };
             ConnectionNode::Edges(parts.iter().map(|(key, part)| (Key::new(key.clone()), edge(part))).collect())
         }
+        ConnectionPart::Nodes(_) => ConnectionNode::Nodes,
     };
     ConnectionField { key: Key::new(part.key.clone()), node }
+}
+
+/// Whether the caller may not see what was asked for; anything else that is wrong is told in any case.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.code, Code::Forbidden | Code::Unauthenticated)
 }
 
 fn page_info_node(part: PageInfoPart) -> PageInfoNode {

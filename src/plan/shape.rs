@@ -190,6 +190,8 @@ pub enum ConnectionNode {
     PageInfo(Vec<(Key, PageInfoNode)>),
     /// Fields of an edge.
     Edges(Vec<(Key, EdgeNode)>),
+    /// The nodes as a plain list.
+    Nodes,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,8 @@ use crate::problem::Problem;
 #[derive(Debug, Default)]
 pub struct Found {
     pub catalog: Catalog,
+    /// `server_encoding`.
+    pub encoding: String,
     /// Everything else that is there, for "did you mean".
     pub other_relations: Vec<String>,
     pub other_functions: Vec<String>,
@@ -32,6 +34,10 @@ const DATABASE: &str = "database";
 pub fn bind(model: Model, found: Found) -> Result<Schema, Vec<Problem>> {
     let schema = Schema::new(model, found.catalog.clone());
     let mut problems = Vec::new();
+    if found.encoding == "SQL_ASCII" {
+        let reason = "its encoding is SQL_ASCII, which lets bytes through that are not text";
+        problems.push(Problem::new(DATABASE, "", reason).hint("create it WITH ENCODING 'UTF8' TEMPLATE template0"));
+    }
     let checker = Checker { schema: &schema, found: &found };
     checker.relations(&mut problems);
     checker.functions(&mut problems);

@@ -1,7 +1,8 @@
 //! Which request goes where: the wires by their paths, and what operators look at.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -113,7 +114,15 @@ fn request_id(headers: &HeaderMap) -> String {
     let is_plain = |id: &&str| {
         (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
     };
-    given.filter(is_plain).map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+    given.filter(is_plain).map_or_else(new_request_id, str::to_owned)
+}
+
+/// Unique without asking the system for randomness at every request: the process draws once and
+/// counts from there.
+fn new_request_id() -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn preflight() -> Response<Body> {

@@ -59,10 +59,10 @@ impl Statement {
     }
 
     /// The values of the intent with those of the caller's claims behind them.
-    pub fn with_claims(&self, mut values: Values, claim: impl Fn(&str) -> Option<String>) -> Values {
+    pub fn with_claims(&self, mut values: Values, claim: impl Fn(&str) -> Result<String>) -> Result<Values> {
         for name in &self.claims {
-            values.push(Value::Text(claim(name).unwrap_or_default()), Name::from(name.as_str()));
+            values.push(Value::Text(claim(name)?), Name::from(name.as_str()));
         }
-        values
+        Ok(values)
     }
 }

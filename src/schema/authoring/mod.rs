@@ -74,6 +74,8 @@ pub struct Field {
     pub ty: TypeRef,
     pub description: Option<String>,
     pub deprecated: Option<String>,
+    /// Where it is stored, when that is not the snake_case name.
+    pub column: Option<String>,
     /// (column of this type's relation, column of the other's).
     pub join: Option<Vec<(String, String)>>,
     pub requires_scope: Option<String>,

@@ -76,7 +76,7 @@ fn keys(keys: &[authoring::Key]) -> Vec<Key> {
 fn field(field: &authoring::Field) -> Field {
     Field {
         name: Name::from(field.name.as_str()),
-        column: Name::from(snake_case(&field.name)),
+        column: field.column.as_deref().map_or_else(|| Name::from(snake_case(&field.name)), Name::from),
         ty: field.ty.clone(),
         description: field.description.clone(),
         deprecated: field.deprecated.clone(),
@@ -244,7 +244,12 @@ fn arguments(operation: &Operation, index: &Index) -> IndexMap<Name, Argument> {
     let is_page = |role: &ArgumentRole| matches!(role, ArgumentRole::Limit | ArgumentRole::Offset);
     let mut arguments: Vec<Argument> = Vec::new();
     for declared in &operation.arguments {
-        let role = role_of(operation, &declared.name);
+        let role = match role_of(operation, &declared.name) {
+            ArgumentRole::Equal(column) => {
+                ArgumentRole::Equal(column_of(operation, &declared.name, index).unwrap_or(column))
+            }
+            role => role,
+        };
         if !(operation.relay && is_page(&role)) {
             arguments.push(argument(declared, role, index));
         }
@@ -268,6 +273,17 @@ fn arguments(operation: &Operation, index: &Index) -> IndexMap<Name, Argument> {
         add(relay, added("before", scalar("String"), ArgumentRole::Before));
     }
     by_name(arguments.into_iter(), |argument| &argument.name)
+}
+
+/// The column of the field that an equality argument is named after, when there is one.
+fn column_of(operation: &Operation, argument: &str, index: &Index) -> Option<Name> {
+    let fields = match index.get(&operation.item)? {
+        Known::Type(ty) => &ty.fields,
+        Known::Interface(interface) => &interface.fields,
+        _ => return None,
+    };
+    let field = fields.iter().find(|field| field.name == argument)?;
+    field.column.as_deref().map(Name::from)
 }
 
 fn filter(item: &str) -> Argument {

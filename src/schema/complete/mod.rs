@@ -34,6 +34,7 @@ fn declare_node(document: &mut Document) {
             ty: TypeRef::named(Arc::from("ID"), false),
             description: None,
             deprecated: None,
+            column: None,
             join: None,
             requires_scope: None,
             on_deny: None,

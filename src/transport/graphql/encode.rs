@@ -9,10 +9,9 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use super::respond::GraphqlError;
-use crate::codec::{self, Mismatch, Segment, Stop, Trail};
+use crate::codec::{self, Mismatch, Segment, Shape, Stop, Trail};
+use crate::engine::{Outcome, Rows};
 use crate::error::{Code, Error, Result, Stage};
-use crate::exec::{Outcome, Rows};
-use crate::plan::shape::Shape;
 
 /// Size at which a chunk is closed.
 const CHUNK_BYTES: usize = 64 * 1024;

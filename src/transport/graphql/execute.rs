@@ -147,11 +147,12 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; once more when they are of another shape than planned.
     async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
+        let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
         let span = tracing::debug_span!("encode");
         match encode(outcome, budget).instrument(span).await {
             Err(error) if error.stale => {
-                self.engine.rebind().await?;
+                self.engine.rebind(seen).await?;
                 encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, budget).await
             }
             result => result,

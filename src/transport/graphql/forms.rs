@@ -130,7 +130,13 @@ impl<'a> Forms<'a> {
             let name = nodes[0].name.as_str();
             if name == TYPENAME {
                 let field = TYPENAME.into();
-                selected.push(Selected { key: key.into(), field, site: None, selection: Selection::Leaf });
+                selected.push(Selected {
+                    key: key.into(),
+                    field,
+                    site: None,
+                    selection: Selection::Leaf,
+                    implied: false,
+                });
                 continue;
             }
             let Some(field) = declared.get(name) else {
@@ -142,7 +148,8 @@ impl<'a> Forms<'a> {
                 sites.len() - 1
             });
             let selection = self.selection(item, &nodes, sites)?;
-            selected.push(Selected { key: key.into(), field: field.name.clone(), site, selection });
+            let field = field.name.clone();
+            selected.push(Selected { key: key.into(), field, site, selection, implied: false });
         }
         Ok(selected)
     }

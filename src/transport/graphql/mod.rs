@@ -15,6 +15,7 @@ mod respond;
 mod rules;
 mod variables;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Schema as TypeSystem;
@@ -32,7 +33,7 @@ use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
 use self::request::{MediaType, Request, is_json, wants_html};
-use self::respond::Failure;
+use self::respond::{Failure, GraphqlError};
 use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
@@ -161,20 +162,22 @@ impl Graphql {
     }
 
     /// The text of a request, by itself or by its hash.
-    fn text(&self, request: &Request) -> Result<Arc<str>, Failure> {
+    fn text<'r>(&self, request: &'r Request) -> Result<Cow<'r, str>, Failure> {
         match (&request.query, &request.hash) {
-            (Some(text), None) => Ok(text.as_str().into()),
+            (Some(text), None) => Ok(Cow::Borrowed(text)),
             (Some(text), Some(hash)) => {
                 if !Request::hash_matches(text, hash) {
                     return Err(Failure::malformed("provided sha does not match query"));
                 }
-                let text: Arc<str> = text.as_str().into();
-                self.persisted.insert(hash.clone(), text.clone());
-                Ok(text)
+                self.persisted.insert(hash.clone(), text.as_str().into());
+                Ok(Cow::Borrowed(text))
             }
-            (None, Some(hash)) => self.persisted.get(hash).ok_or_else(|| {
-                Failure::of("PERSISTED_QUERY_NOT_FOUND", vec![respond::GraphqlError::new("PersistedQueryNotFound")])
-            }),
+            (None, Some(hash)) => match self.persisted.get(hash) {
+                Some(text) => Ok(Cow::Owned(text.to_string())),
+                None => {
+                    Err(Failure::of("PERSISTED_QUERY_NOT_FOUND", vec![GraphqlError::new("PersistedQueryNotFound")]))
+                }
+            },
             (None, None) => Err(Failure::malformed("the request has no \"query\"")),
         }
     }

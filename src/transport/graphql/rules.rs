@@ -60,10 +60,10 @@ impl<'a> Walk<'a> {
                 }
                 Selection::FragmentSpread(spread) => {
                     self.directives(spread.directives.iter());
-                    if self.seen.insert(&spread.fragment_name) {
-                        if let Some(fragment) = self.document.fragments.get(&spread.fragment_name) {
-                            self.selections(&fragment.selection_set);
-                        }
+                    if self.seen.insert(&spread.fragment_name)
+                        && let Some(fragment) = self.document.fragments.get(&spread.fragment_name)
+                    {
+                        self.selections(&fragment.selection_set);
                     }
                 }
             }

@@ -1,12 +1,12 @@
 //! Every type and edge value: what the codec writes against what `to_json` prints.
 
-mod cluster;
-
 use fraiseql::codec::{self, Columns, Stop, Trail, json};
 use fraiseql::plan::shape::{Document, Field, Key, Leaf, LeafKind, Node, Object, Wire};
 use fraiseql::schema::catalog::Family;
 use fraiseql::schema::model::Scalar;
 use tokio_postgres::{Client, NoTls};
+
+use crate::harness::Database;
 
 /// Values of one family, as rows of one column `v`.
 struct Source {
@@ -430,7 +430,8 @@ async fn equals_to_json(url: &str) {
     tokio::spawn(connection);
     client
         .batch_execute(
-            "CREATE TYPE pg_temp.mood AS ENUM ('happy', 'so \"so\"'); CREATE DOMAIN pg_temp.email AS text; \
+            "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; \
+             CREATE TYPE pg_temp.mood AS ENUM ('happy', 'so \"so\"'); CREATE DOMAIN pg_temp.email AS text; \
              CREATE DOMAIN pg_temp.price AS numeric(10, 2); SET search_path = pg_temp, public",
         )
         .await
@@ -454,6 +455,5 @@ async fn equals_to_json(url: &str) {
 
 #[tokio::test]
 async fn json_text_equals_to_json() {
-    let cluster = cluster::Cluster::start();
-    equals_to_json(&cluster.url()).await;
+    equals_to_json(&Database::empty().url()).await;
 }
