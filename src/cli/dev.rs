@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::lock::Changes;
 use super::project::{compile_to_disk, export, load_config, sql_files, summary};
 use super::{Failed, runtime, stop_signal};
 use crate::config::{Config, Mode, Need, Overrides};
@@ -124,7 +125,7 @@ impl Project {
         let overrides = Overrides { database_url: Some(self.postgres.url(&self.database)), ..self.overrides.clone() };
         let config = load_config(&self.directory.join("fraiseql.toml"), &overrides, Mode::Dev, Need::Service)?;
         export(&config, &self.directory).await?;
-        let artifact = compile_to_disk(&config, None)?;
+        let artifact = compile_to_disk(&config, None, Changes::Dev)?;
         Ok((config, artifact))
     }
 

@@ -178,13 +178,7 @@ fn nested(
         }
         Node::Leaf { column, leaf } => self::leaf(leaf, bytes(*column)?, out),
         Node::LeafList { column, leaf, item_nullable } => {
-            let mut array = pg::Array::parse(bytes(*column)?)?;
-            if array.item_oid != leaf.family.oid() {
-                return Err(Fault::Malformed);
-            }
-            let lengths = array.clone();
-            LeafList { leaf, item_nullable: *item_nullable, out, trail }.level(lengths.lengths(), &mut array, place)?;
-            Ok(array.end()?)
+            leaf_list(leaf, *item_nullable, bytes(*column)?, place, out, trail)
         }
         Node::Record { column, object } => {
             let columns = Columns::from_record(bytes(*column)?, &object.columns)?;
@@ -207,6 +201,23 @@ pub(super) fn document_text<'a>(wires: &[Wire], column: usize, bytes: &'a [u8]) 
         Some(Wire::Value(Family::Json | Family::Other)) => Ok((bytes, Keys::Repeatable)),
         Some(Wire::Value(_) | Wire::Array(_) | Wire::Record | Wire::RecordArray) | None => Err(Fault::Malformed),
     }
+}
+
+pub(super) fn leaf_list(
+    leaf: &Leaf,
+    item_nullable: bool,
+    bytes: &[u8],
+    place: Place<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<(), Fault> {
+    let mut array = pg::Array::parse(bytes)?;
+    if array.item_oid != leaf.family.oid() {
+        return Err(Fault::Malformed);
+    }
+    let lengths = array.clone();
+    LeafList { leaf, item_nullable, out, trail }.level(lengths.lengths(), &mut array, place)?;
+    Ok(array.end()?)
 }
 
 fn record_list(

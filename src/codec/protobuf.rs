@@ -6,7 +6,6 @@
 use super::json::{self, NULL_FIELD, NULL_ITEM, records};
 use super::protobuf_layout::{Connection, Edge, Field, Message, Node, Root};
 use super::protobuf_leaf::Write;
-use super::protobuf_value::list_value;
 use super::protobuf_wire::{bytes, close, close_for, integer, open, open_for};
 use super::trail::{Path, Place, Trail};
 use super::{Columns, Fault, Stop, connection, pg, protobuf_document};
@@ -112,9 +111,6 @@ fn refused(
     let place = Place { path: &path, type_name: &message.type_name, field: &field.shape.name };
     let reason = || match &field.node {
         _ if fault == Fault::Null => NULL_FIELD.to_owned(),
-        Node::Leaf { write, .. } if write.is_message() => {
-            format!("{} as google.protobuf.{}", json::misfit(&field.shape, columns), write.well_known())
-        }
         Node::Leaf { .. }
         | Node::Leaves { .. }
         | Node::Record { .. }
@@ -188,8 +184,11 @@ fn nested(
             protobuf_document::document(value, field, text, keys, place, out, trail)
         }
         Node::Lists { column } => {
+            let shape::Node::LeafList { leaf, item_nullable, .. } = &field.shape.node else {
+                return Err(Fault::Malformed);
+            };
             let mut text = Vec::new();
-            json::leaf_list(&field.shape.node, raw(*column)?, place, &mut text, trail)?;
+            json::leaf_list(leaf, *item_nullable, raw(*column)?, place, &mut text, trail)?;
             if !trail.is_empty() {
                 return Err(Fault::Propagated);
             }
@@ -246,7 +245,7 @@ fn page(layout: &Connection, columns: &Columns<'_>, out: &mut Vec<u8>, trail: &m
     let node = &layout.node;
     if let Some((tag, parts)) = &layout.edges {
         let mut columns = Columns::default();
-        for (index, record) in page.edges().iter().enumerate() {
+        for (index, record) in page.edges.iter().enumerate() {
             columns.read_record(record, &node.wires)?;
             let path = Path::ROW.index(index);
             tag.put(out);
@@ -284,8 +283,8 @@ fn page(layout: &Connection, columns: &Columns<'_>, out: &mut Vec<u8>, trail: &m
                     }
                     continue;
                 }
-                PageInfoNode::StartCursor => page.edges().first(),
-                PageInfoNode::EndCursor => page.edges().last(),
+                PageInfoNode::StartCursor => page.edges.first(),
+                PageInfoNode::EndCursor => page.edges.last(),
             };
             let Some(record) = edge else { continue };
             let columns = Columns::from_record(record, &node.wires)?;

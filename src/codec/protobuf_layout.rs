@@ -47,13 +47,32 @@ pub(super) struct Field {
 
 #[derive(Debug)]
 pub(super) enum Node {
-    Leaf { column: usize, write: Write },
-    Leaves { column: usize, item_oid: u32, write: Write, packed: bool },
-    Record { column: usize, message: Message },
-    Records { column: usize, message: Message },
-    Document { column: usize, value: Document },
+    Leaf {
+        column: usize,
+        write: Write,
+    },
+    Leaves {
+        column: usize,
+        item_oid: u32,
+        write: Write,
+        packed: bool,
+    },
+    Record {
+        column: usize,
+        message: Message,
+    },
+    Records {
+        column: usize,
+        message: Message,
+    },
+    Document {
+        column: usize,
+        value: Document,
+    },
     /// A list of lists, in JSON's form first.
-    Lists { column: usize },
+    Lists {
+        column: usize,
+    },
 }
 
 /// A part of a stored document.
@@ -64,7 +83,10 @@ pub(super) enum Document {
     Object(DocumentMessage),
     /// The tag is that of the case within the message.
     Abstract(Box<[(Tag, DocumentMessage)]>),
-    List { item: Box<Document>, packed: bool },
+    List {
+        item: Box<Document>,
+        packed: bool,
+    },
     Lists,
 }
 
@@ -132,11 +154,7 @@ impl Builder<'_> {
             let name = message_name(&object.type_name);
             fields.extend(self.field(&name, field)?);
         }
-        Ok(Message {
-            type_name: object.type_name.clone(),
-            wires: object.columns.clone().into(),
-            fields: fields.into(),
-        })
+        Ok(Message { type_name: object.type_name.clone(), wires: object.columns.clone().into(), fields: fields.into() })
     }
 
     /// `None` for what is never there.
@@ -230,21 +248,23 @@ impl Builder<'_> {
         };
         for field in &connection.fields {
             match &field.node {
-                ConnectionNode::TypeName(_) => {}
+                // The nodes alone are what REST shows.
+                ConnectionNode::TypeName(_) | ConnectionNode::Nodes => {}
                 ConnectionNode::TotalCount => {
                     built.total_count = Some(self.tag(&page, "totalCount", WireType::Varint)?);
                 }
                 ConnectionNode::PageInfo(parts) => {
-                    let parts = parts.iter().filter_map(|(_, part)| Some((page_info_tag(*part)?, *part)));
-                    built.page_info =
-                        Some((self.tag(&page, "pageInfo", WireType::Delimited)?, parts.collect()));
+                    let parts = parts.iter().filter_map(|(_, part)| Some((page_info_tag(part)?, part.clone())));
+                    built.page_info = Some((self.tag(&page, "pageInfo", WireType::Delimited)?, parts.collect()));
                 }
                 ConnectionNode::Edges(parts) => {
                     let mut known = Vec::new();
                     for (_, part) in parts {
                         match part {
                             EdgeNode::TypeName(_) => {}
-                            EdgeNode::Cursor => known.push((self.tag(&edge, "cursor", WireType::Delimited)?, Edge::Cursor)),
+                            EdgeNode::Cursor => {
+                                known.push((self.tag(&edge, "cursor", WireType::Delimited)?, Edge::Cursor))
+                            }
                             EdgeNode::Node => known.push((self.tag(&edge, "node", WireType::Delimited)?, Edge::Node)),
                         }
                     }
@@ -267,7 +287,7 @@ impl Builder<'_> {
 }
 
 /// The numbers of `fraiseql.v1.PageInfo`.
-fn page_info_tag(part: PageInfoNode) -> Option<Tag> {
+fn page_info_tag(part: &PageInfoNode) -> Option<Tag> {
     Some(match part {
         PageInfoNode::TypeName => return None,
         PageInfoNode::HasNextPage => Tag::new(1, WireType::Varint),

@@ -90,7 +90,8 @@ fn skip<'r, 't>(rest: &'r mut &'t [u8]) -> Option<&'r mut &'t [u8]> {
 
 /// `01`, `0130`, `01:30`, `01:30:15`.
 fn zone_seconds(zone: &[u8]) -> Option<i64> {
-    let digits: Vec<i64> = zone.iter().filter(|byte| byte.is_ascii_digit()).map(|digit| i64::from(digit - b'0')).collect();
+    let digits: Vec<i64> =
+        zone.iter().filter(|byte| byte.is_ascii_digit()).map(|digit| i64::from(digit - b'0')).collect();
     let pairs = digits.chunks_exact(2).map(|pair| 10 * pair[0] + pair[1]);
     (digits.len() >= 2).then(|| pairs.zip([3600, 60, 1]).map(|(value, unit)| value * unit).sum())
 }

@@ -106,7 +106,9 @@ impl Lock {
         })?;
         if read.version != VERSION {
             let reason = format!("is of version {}, this program reads {VERSION}", read.version);
-            return Err(vec![Problem::new(file, "version", reason).hint("use the program that wrote it, or a newer one")]);
+            return Err(vec![
+                Problem::new(file, "version", reason).hint("use the program that wrote it, or a newer one"),
+            ]);
         }
         let mut problems = Vec::new();
         for (kind, all) in [("messages", &read.messages), ("enums", &read.enums)] {
@@ -198,7 +200,8 @@ impl<'l> Reserved<'l> {
         let Some(members) = members else { return Reserved::default() };
         let numbers = members.reserved.iter().map(|member| member.number).collect();
         let is_free = |name: &&str| members.current.iter().all(|member| member.name != **name);
-        let names: BTreeSet<&str> = members.reserved.iter().map(|member| member.name.as_str()).filter(is_free).collect();
+        let names: BTreeSet<&str> =
+            members.reserved.iter().map(|member| member.name.as_str()).filter(is_free).collect();
         Reserved { numbers, names: names.into_iter().collect() }
     }
 }

@@ -1,3 +1,4 @@
 //! Bytes ↔ intent: the wires of one port.
 
 pub mod graphql;
+pub mod grpc;
