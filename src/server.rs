@@ -7,6 +7,8 @@
 //! them. The price is that one HTTP/2 connection uses one core.
 
 mod connections;
+#[cfg(feature = "grpc-transport")]
+mod grpc;
 mod service;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -37,6 +39,8 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 pub struct Service {
     pub engine: Arc<Engine>,
     pub graphql: Graphql,
+    #[cfg(feature = "grpc-transport")]
+    pub grpc: Option<crate::transport::grpc::Grpc>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
 }
@@ -117,8 +121,16 @@ impl Service {
         let graphql = graphql(config, &schema).map_err(|reason| {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
+        #[cfg(feature = "grpc-transport")]
+        let grpc = grpc::grpc(config, &schema, artifact).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
-        Ok(Service { engine, graphql, hash: artifact.hash.clone() })
+        Ok(Service {
+            engine,
+            graphql,
+            #[cfg(feature = "grpc-transport")]
+            grpc,
+            hash: artifact.hash.clone(),
+        })
     }
 }
 

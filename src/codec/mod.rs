@@ -45,6 +45,9 @@ use smallvec::SmallVec;
 
 use crate::plan::shape::Wire;
 
+/// What the driver hands over.
+pub use tokio_postgres::Row;
+
 /// What a transport encodes by; it knows nothing else of `plan`.
 pub use crate::plan::shape::Shape;
 
@@ -79,8 +82,8 @@ pub enum Fault {
 }
 
 /// The columns of a row, without a look at their types; see [`fits`].
-pub fn columns<'r>(row: &'r tokio_postgres::Row) -> Columns<'r> {
-    let raw = |at| row.try_get::<usize, Raw<'r>>(at).ok().and_then(|raw| raw.0);
+pub fn columns(row: &Row) -> Columns<'_> {
+    let raw = |at| row.try_get::<usize, Raw<'_>>(at).ok().and_then(|raw| raw.0);
     Columns((0..row.len()).map(raw).collect())
 }
 

@@ -10,7 +10,7 @@ use super::filter::{Filter, equality, filter, order_by};
 use super::value::{Value, Values, shown};
 use crate::error::{Error, Result};
 use crate::schema::Schema;
-use crate::schema::model::{Argument, ArgumentRole};
+use crate::schema::model::{Argument, ArgumentRole, TypeRef};
 use crate::schema::name::Name;
 
 /// Reads the arguments of a list of `item`; those without a value have their default, if any.
@@ -67,6 +67,26 @@ pub fn arguments<'a>(
     }
     found.filter = if filters.len() > 1 { Some(Filter::All(filters)) } else { filters.pop() };
     Ok(found)
+}
+
+/// The arguments of every joined list.
+pub fn list_arguments(item: &Name) -> [Argument; 4] {
+    let argument = |name: &str, ty: TypeRef, role: ArgumentRole| Argument {
+        name: name.into(),
+        ty,
+        default: None,
+        description: None,
+        deprecated: None,
+        role,
+    };
+    let input = |suffix: &str| TypeRef::named(format!("{item}{suffix}"), true);
+    let orders = TypeRef::list(TypeRef { nullable: false, ..input("OrderByInput") }, true);
+    [
+        argument("where", input("WhereInput"), ArgumentRole::Where),
+        argument("orderBy", orders, ArgumentRole::OrderBy),
+        argument("limit", TypeRef::named("Int", true), ArgumentRole::Limit),
+        argument("offset", TypeRef::named("Int", true), ArgumentRole::Offset),
+    ]
 }
 
 fn count(json: &Json, argument: &Name) -> Result<u64> {

@@ -14,25 +14,38 @@ use crate::error::Code;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
+/// What scripts of other origins may send and read; gRPC-Web has its status in headers.
+const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, x-grpc-web, x-user-agent, grpc-timeout";
+const EXPOSED_HEADERS: &str = "x-request-id, grpc-status, grpc-message, grpc-status-details-bin";
+
+/// Answers one request.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = served(&state, request, &id).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
+    response
+}
+
+/// A panic becomes an `INTERNAL` error of this request alone.
+async fn served(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+    #[cfg(feature = "grpc-transport")]
+    if super::grpc::takes(state, &request) {
+        return super::grpc::answer(state, request, id).await;
+    }
     let timeout = state.config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(&state, request, &id)).catch_unwind();
-    let mut response = match tokio::time::timeout(timeout, routed).await {
+    let routed = AssertUnwindSafe(route(state, request, id)).catch_unwind();
+    match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
             failure(Code::Internal, &format!("the request failed; its id is {id}"))
         }
         Err(_) => failure(Code::Timeout, &format!("no answer within {} ms", timeout.as_millis())),
-    };
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
-    response
 }
 
 async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
@@ -125,7 +138,7 @@ fn new_request_id() -> String {
     format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn preflight() -> Response<Body> {
+pub(super) fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
@@ -146,7 +159,8 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id"),
+        HeaderValue::from_static(ALLOWED_HEADERS),
     );
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -12,10 +12,10 @@ use apollo_compiler::executable::{Field as FieldNode, Selection as SelectionNode
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::describe::{list_arguments, output_fields};
+use super::describe::output_fields;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
-use crate::intent::arguments::arguments;
+use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::selection::{
     ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection, TYPENAME,
 };
