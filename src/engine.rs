@@ -23,8 +23,11 @@ use crate::sql::{Statement, write};
 /// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
 pub use crate::exec::{Outcome, Pace, Rows};
 
-/// Statements kept; the least recently used one goes first.
-const STATEMENTS_MAX: u64 = 10_000;
+/// Bytes of written statements that are kept, about; those that are asked least go first.
+const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What a kept statement takes besides its text, and what each of its fields takes.
+const STATEMENT_BYTES: usize = 1024;
+const FIELD_BYTES: usize = 256;
 
 /// Answers intents over one schema and one database.
 pub struct Engine {
@@ -43,7 +46,13 @@ pub struct Generation(u64);
 struct Bound {
     generation: Generation,
     schema: Arc<Schema>,
-    statements: Cache<StatementKey, Arc<Statement>, ahash::RandomState>,
+    statements: Cache<StatementKey, Kept, ahash::RandomState>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    statement: Arc<Statement>,
+    weight: u32,
 }
 
 /// What chooses a statement.
@@ -121,13 +130,16 @@ impl Engine {
         let Intent::Read(read) = intent;
         let held = held(&bound.schema, caller);
         let key = StatementKeyRef { form: read.form.id, arguments: &read.arguments, held: &held };
-        if let Some(statement) = bound.statements.get(&key) {
-            return Ok(statement);
+        if let Some(kept) = bound.statements.get(&key) {
+            return Ok(kept.statement);
         }
         let plan = tracing::debug_span!("plan").in_scope(|| plan(&bound.schema, caller, self.limits, intent))?;
         let statement = Arc::new(tracing::debug_span!("write").in_scope(|| write(plan)));
         let key = StatementKey { form: read.form.id, arguments: read.arguments.clone(), held };
-        bound.statements.insert(key, statement.clone());
+        // The structure of the arguments takes about as much as the text that it becomes.
+        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * read.form.selection.field_count();
+        let kept = Kept { statement: statement.clone(), weight: u32::try_from(bytes).unwrap_or(u32::MAX) };
+        bound.statements.insert(key, kept);
         Ok(statement)
     }
 
@@ -144,6 +156,10 @@ impl Engine {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
         })?;
+        // An error that only looks like a change must not cost every statement that was planned.
+        if bound.catalog() == schema.catalog() {
+            return Ok(());
+        }
         tracing::info!("the database has changed; its catalog was read again");
         self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
         Ok(())
@@ -152,7 +168,10 @@ impl Engine {
 
 impl Bound {
     fn new(generation: Generation, schema: Arc<Schema>) -> Bound {
-        let statements = Cache::builder().max_capacity(STATEMENTS_MAX).build_with_hasher(ahash::RandomState::new());
+        let statements = Cache::builder()
+            .max_capacity(STATEMENTS_BYTES_MAX)
+            .weigher(|_, kept: &Kept| kept.weight)
+            .build_with_hasher(ahash::RandomState::new());
         Bound { generation, schema, statements }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,9 @@ use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
 use super::{sqlstate, timeout};
-use crate::error::Result;
+use crate::error::{Code, Error, Result, Stage};
+use crate::plan::shape::Shape;
+use crate::sql::Statement;
 
 /// A stream of raw rows. Dropping it early cancels the statement.
 pub struct Rows {
@@ -23,6 +26,8 @@ pub struct Rows {
     ended: Option<Result<(), tokio_postgres::Error>>,
     running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
+    /// Whose shape the first row has to have.
+    unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -35,7 +40,20 @@ impl Rows {
         running: Running,
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
-        Rows { stream: Box::pin(stream), commit, ended: None, running: Some(running), deadline: None, permit: None }
+        Rows {
+            stream: Box::pin(stream),
+            commit,
+            ended: None,
+            running: Some(running),
+            deadline: None,
+            unchecked: None,
+            permit: None,
+        }
+    }
+
+    pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
+        self.unchecked = Some(statement);
+        self
     }
 
     pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
@@ -75,7 +93,7 @@ impl Rows {
         }
         if self.ended.is_none() {
             match ready!(self.stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => return Poll::Ready(Some(Ok(row))),
+                Some(Ok(row)) => return Poll::Ready(Some(self.checked(row))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -92,12 +110,34 @@ impl Rows {
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
         Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
     }
+
+    fn checked(&mut self, row: Row) -> Result<Row> {
+        match self.unchecked.take() {
+            Some(statement) if !fits(statement.shape(), &row) => {
+                self.running = None;
+                Err(stale())
+            }
+            Some(_) | None => Ok(row),
+        }
+    }
 }
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows").field("running", &self.running.is_some()).finish_non_exhaustive()
     }
+}
+
+/// Whether a row has the columns that were planned. PostgreSQL refuses to run a prepared statement
+/// whose own columns have changed, but prepares the same text on another connection without a word.
+fn fits(shape: &Shape, row: &Row) -> bool {
+    let (wires, columns) = (shape.wires(), row.columns());
+    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == column.type_().oid())
+}
+
+fn stale() -> Error {
+    let error = Error::new(Stage::Execute, Code::Internal, "the schema and the database differ");
+    Error { stale: true, ..error.because("the statement's columns are not those that it was planned for") }
 }
 
 /// Ends whatever runs on a connection, in the background, then gives it back.
@@ -112,13 +152,13 @@ pub(super) fn clean_up(pooled: Pooled) {
     runtime.spawn(async move {
         let patience = pooled.timeout();
         let idle = async {
-            pooled.cancel_token().cancel_query(pooled.tls()).await?;
+            pooled.cancel().await?;
             for _ in 0..2 {
                 if pooled.client().simple_query("").await.is_ok() {
                     break;
                 }
             }
-            pooled.client().simple_query("ROLLBACK").await
+            pooled.client().simple_query("ROLLBACK").await.map_err(|error| error.to_string())
         };
         match tokio::time::timeout(patience, idle).await {
             Ok(Ok(_)) => {}

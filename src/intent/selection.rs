@@ -60,6 +60,21 @@ pub enum EdgePart {
 
 pub const TYPENAME: &str = "__typename";
 
+// === impl Selection ===
+
+impl Selection {
+    /// How many fields are selected, at every depth.
+    pub fn field_count(&self) -> usize {
+        let all = |selected: &[Selected]| selected.iter().map(|field| 1 + field.selection.field_count()).sum::<usize>();
+        match self {
+            Selection::Leaf => 0,
+            Selection::Object(selected) => all(selected),
+            Selection::Abstract(cases) => cases.iter().map(|(_, selected)| all(selected)).sum(),
+            Selection::Connection(parts) => parts.iter().flat_map(ConnectionSelected::nodes).map(all).sum(),
+        }
+    }
+}
+
 // === impl ConnectionSelected ===
 
 impl ConnectionSelected {

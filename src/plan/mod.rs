@@ -126,6 +126,8 @@ pub struct OrderTerm {
     pub expr: Expr,
     pub descending: bool,
     pub nulls_first: Option<bool>,
+    /// Whether a row may have no value here.
+    pub nullable: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -182,6 +184,23 @@ impl Plan {
 impl Predicate {
     pub fn always() -> Predicate {
         Predicate::All(Vec::new())
+    }
+
+    /// All of them, without a level of nesting that says nothing.
+    pub fn all(parts: impl IntoIterator<Item = Predicate>) -> Predicate {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Predicate::All(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        if flat.len() == 1 { flat.remove(0) } else { Predicate::All(flat) }
+    }
+
+    /// Any of them; a single one stands for itself.
+    pub fn any(mut parts: Vec<Predicate>) -> Predicate {
+        if parts.len() == 1 { parts.remove(0) } else { Predicate::Any(parts) }
     }
 
     pub fn is_always(&self) -> bool {

@@ -33,11 +33,11 @@ pub(super) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub fn filter(&self, scope: &Scope<'_>, filter: &Filter) -> Result<Predicate> {
         Ok(match filter {
-            Filter::All(parts) => Predicate::All(self.filters(scope, parts)?),
-            Filter::Any(parts) => Predicate::Any(self.filters(scope, parts)?),
+            Filter::All(parts) => Predicate::all(self.filters(scope, parts)?),
+            Filter::Any(parts) => Predicate::any(self.filters(scope, parts)?),
             Filter::Not(part) => Predicate::Not(Box::new(self.filter(scope, part)?)),
             Filter::Compare { field, operator, slot } => {
-                let left = self.compared(scope, field)?;
+                let left = self.operand(scope, field)?;
                 Predicate::Compare { left, operator: *operator, slot: *slot }
             }
             Filter::IsNull { field, negated } => {
@@ -117,11 +117,24 @@ impl<'a> Resolver<'a> {
         self.stored(scope, &field.column, declared)
     }
 
+    /// The expression of a field that is compared with a value: fractions are compared as such, even
+    /// with a column of integers.
+    fn operand(&self, scope: &Scope<'_>, name: &str) -> Result<Expr> {
+        let expr = self.compared(scope, name)?;
+        let is_integer = matches!(expr.ty.family, Family::Int2 | Family::Int4 | Family::Int8) && !expr.ty.array;
+        match self.schema.kind(field_of(scope, name)?.ty.innermost()) {
+            Kind::Scalar(scalar @ (Scalar::Float | Scalar::Decimal)) if is_integer => {
+                Ok(Expr { ty: ExprType::of_scalar(scalar), ..expr })
+            }
+            Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => Ok(expr),
+        }
+    }
+
     /// A column by name, exposed as a field or not.
     pub fn column(&self, scope: &Scope<'_>, column: &str) -> Result<Expr> {
         let field = scope.fields.values().find(|field| &*field.column == column && field.join.is_none());
         if let Some(field) = field {
-            return self.compared(scope, &field.name);
+            return self.operand(scope, &field.name);
         }
         self.stored(scope, column, ExprType::of_scalar(Scalar::String))
     }
@@ -162,12 +175,13 @@ impl<'a> Resolver<'a> {
         let mut terms = Vec::with_capacity(order.len() + 1);
         for term in order {
             let expr = self.compared(scope, &term.field)?;
-            terms.push(OrderTerm { expr, descending: term.descending, nulls_first: term.nulls_first });
+            let nullable = field_of(scope, &term.field)?.ty.nullable;
+            terms.push(OrderTerm { expr, descending: term.descending, nulls_first: term.nulls_first, nullable });
         }
         if with_key {
             let key = self.key(scope)?;
             if let Some(expr) = key.filter(|key| !terms.iter().any(|term| term.expr == *key)) {
-                terms.push(OrderTerm { expr, descending: false, nulls_first: None });
+                terms.push(OrderTerm { expr, descending: false, nulls_first: None, nullable: false });
             }
         }
         Ok(terms)
@@ -188,6 +202,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// The rows on the far side of a cursor, by the order that the page is fetched in.
+    ///
+    /// What the cursor's first value rules out is said once more, by itself: an index on that column
+    /// is then entered where the page begins, which PostgreSQL does not find out from the alternatives.
     pub fn beyond(&self, order: &[OrderTerm], cursor: &Cursor) -> Result<Predicate> {
         if order.len() != cursor.0.len() {
             return Err(Error::invalid("the cursor belongs to another order; take one from this list"));
@@ -198,25 +215,28 @@ impl<'a> Resolver<'a> {
             let mut all: Vec<Predicate> =
                 order[..i].iter().zip(&cursor.0).map(|(term, slot)| same(term, *slot)).collect();
             all.push(step);
-            alternatives.push(Predicate::All(all));
+            alternatives.push(Predicate::all(all));
         }
-        Ok(Predicate::Any(alternatives))
+        let bound = match (order, &cursor.0[..]) {
+            ([first, _, ..], [Some(slot), ..]) if !first.has_nulls_behind() => {
+                let operator = if first.descending { Operator::Lte } else { Operator::Gte };
+                Some(Predicate::Compare { left: first.expr.clone(), operator, slot: *slot })
+            }
+            _ => None,
+        };
+        Ok(Predicate::all(bound.into_iter().chain([Predicate::any(alternatives)])))
     }
 }
 
 /// Rows whose term lies strictly after a value; `None` when nothing can.
 fn after(term: &OrderTerm, value: Option<u32>) -> Option<Predicate> {
-    let nulls_first = term.nulls_first.unwrap_or(term.descending);
     let is_null = |negated| Predicate::IsNull { expr: term.expr.clone(), negated };
     match value {
-        None => nulls_first.then(|| is_null(true)),
+        None => term.puts_nulls_first().then(|| is_null(true)),
         Some(slot) => {
             let operator = if term.descending { Operator::Lt } else { Operator::Gt };
             let beyond = Predicate::Compare { left: term.expr.clone(), operator, slot };
-            if nulls_first || term.expr.is_key() {
-                return Some(beyond);
-            }
-            Some(Predicate::Any(vec![beyond, is_null(false)]))
+            if term.has_nulls_behind() { Some(Predicate::Any(vec![beyond, is_null(false)])) } else { Some(beyond) }
         }
     }
 }
@@ -262,14 +282,18 @@ impl Expr {
         path.push(key.to_owned());
         Expr { base: self.base.clone(), path, ty }
     }
+}
 
-    /// Whether the expression is a primary key by convention, and so never null.
-    fn is_key(&self) -> bool {
-        let column = match &self.base {
-            Base::Column { name, .. } => name,
-            Base::Element => return false,
-        };
-        (self.path.is_empty() && (column == "id" || column.starts_with("pk_"))) || self.path == ["id"]
+// === impl OrderTerm ===
+
+impl OrderTerm {
+    fn puts_nulls_first(&self) -> bool {
+        self.nulls_first.unwrap_or(self.descending)
+    }
+
+    /// Whether rows without a value come after those that have one.
+    fn has_nulls_behind(&self) -> bool {
+        self.nullable && !self.puts_nulls_first()
     }
 }
 

@@ -7,7 +7,9 @@ use indexmap::IndexMap;
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{Filter, Operator};
-use crate::intent::selection::{ConnectionPart, EdgePart, PageInfoPart, Selected, Selection, TYPENAME};
+use crate::intent::selection::{
+    ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection, TYPENAME,
+};
 use crate::intent::{Arguments, Read};
 use crate::schema::catalog::{Family, PgType};
 use crate::schema::model::{
@@ -59,9 +61,9 @@ impl<'a> Planner<'a> {
         let arguments = self.read.arguments.first().unwrap_or(&nothing);
         let relation = self.root_relation(endpoint)?;
         let claims = |scope: &Scope<'_>| self.claims(scope, injected);
+        let inner: Vec<String> = injected.iter().map(|(column, _)| column.clone()).collect();
         match (self.schema().kind(&endpoint.item), &self.read.form.selection) {
             (Kind::Object(object), Selection::Object(selected)) => {
-                let inner: Vec<String> = injected.iter().map(|(column, _)| column.clone()).collect();
                 let scope = self.scope(object, &relation, &endpoint.data_column, selected, arguments, &inner);
                 // A connection is also read as plain rows: as a stream, which has no pages.
                 let many = matches!(endpoint.returns, Returns::Many | Returns::Connection);
@@ -70,14 +72,15 @@ impl<'a> Planner<'a> {
                 Ok((Root::Rows(block), if many { Shape::Many(shape) } else { Shape::One(shape) }))
             }
             (Kind::Object(object), Selection::Connection(parts)) => {
-                let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                self.connection(endpoint, &scope, object, arguments, parts, claims(&scope)?)
+                let selected: Vec<Selected> = parts.iter().flat_map(|part| part.nodes()).flatten().cloned().collect();
+                let scope = self.scope(object, &relation, &endpoint.data_column, &selected, arguments, &inner);
+                let rows = self.block(&scope, arguments, true, &claims(&scope)?)?;
+                self.connection(endpoint, &scope, rows, arguments, parts, &selected)
             }
             (Kind::Object(object), Selection::Leaf) if endpoint.returns == Returns::Count => {
-                let scope = self.relation_scope(object, &relation, &endpoint.data_column);
-                let block =
-                    self.block(&scope, &Arguments { order: Vec::new(), ..arguments.clone() }, true, &claims(&scope)?)?;
-                Ok((Root::Count(Block { limit: None, ..block }), Shape::Count))
+                let scope = self.scope(object, &relation, &endpoint.data_column, &[], arguments, &inner);
+                let block = self.block(&scope, arguments, true, &claims(&scope)?)?;
+                Ok((Root::Count(Block { order: Vec::new(), limit: None, offset: None, ..block }), Shape::Count))
             }
             (Kind::Interface(_) | Kind::Union(_), Selection::Abstract(_)) => {
                 self.abstract_root(endpoint, &relation, arguments, injected)
@@ -179,7 +182,10 @@ impl<'a> Planner<'a> {
         }
         needed.extend(plain);
         let has_all = needed.iter().all(|column| matches!(source_in(columns, column, ""), Source::Native(_)));
-        self.relation_scope(object, if has_all { &twin } else { relation }, data_column)
+        // Pages and cursors go by the key, whichever of the two a request reads.
+        let key_of = |relation| self.schema().key_column(relation).map(|(name, _)| name);
+        let is_twin = has_all && key_of(&twin) == key_of(relation);
+        self.relation_scope(object, if is_twin { &twin } else { relation }, data_column)
     }
 
     /// A block without its select list.
@@ -200,7 +206,7 @@ impl<'a> Planner<'a> {
             relation: self.resolver.qualified(relation),
             outputs: Vec::new(),
             on: Vec::new(),
-            predicate: Predicate::All(parts),
+            predicate: Predicate::all(parts),
             order,
             limit,
             offset: page.offset,
@@ -321,16 +327,12 @@ impl<'a> Planner<'a> {
             Source::Native(ty) => self.native(list, field, ty, selection),
             Source::Data => {
                 let expr = self.resolver.document(scope, field)?;
-                let column = list.value(expr, Cast::None, Wire::Value(self.data_family(relation, data_column)));
+                // A place in a document is jsonb, even where the whole is json.
+                let column = list.value(expr, Cast::None, Wire::Value(Family::Jsonb));
                 Ok(Node::Document { column, value: self.document(&field.ty, selection)? })
             }
             Source::Missing => Err(missing(relation, &field.column)),
         }
-    }
-
-    fn data_family(&self, relation: &RelationName, data_column: &str) -> Family {
-        let column = self.schema().relation(relation).and_then(|found| found.columns.get(data_column));
-        column.map_or(Family::Jsonb, |ty| ty.family)
     }
 
     fn native(&self, list: &mut SelectList, field: &SchemaField, ty: &PgType, selection: &Selection) -> Result<Node> {
@@ -441,14 +443,16 @@ impl<'a> Planner<'a> {
         &self,
         endpoint: &Endpoint,
         scope: &Scope<'_>,
-        object: &TypeDef,
+        mut block: Block,
         arguments: &Arguments,
-        parts: &[crate::intent::selection::ConnectionSelected],
-        claims: Vec<Predicate>,
+        parts: &[ConnectionSelected],
+        selected: &[Selected],
     ) -> Result<(Root, Shape)> {
+        let Kind::Object(object) = self.schema().kind(&endpoint.item) else {
+            return Err(Error::new(Stage::Plan, Code::Internal, "only objects are paged"));
+        };
         let page = &arguments.page;
         let page_size = self.limit(page.limit)?;
-        let mut block = self.block(scope, arguments, true, &claims)?;
         block.order = self.resolver.order(scope, &arguments.order, true)?;
         if block.order.is_empty() && endpoint.returns == Returns::Connection {
             let cause = format!("{} has no key to page by", object.name);
@@ -470,13 +474,15 @@ impl<'a> Planner<'a> {
             let opposite: Vec<OrderTerm> = block.order.iter().cloned().map(OrderTerm::reversed).collect();
             all.push(self.resolver.beyond(&opposite, cursor)?);
         }
-        block.predicate = Predicate::All(all);
-        block.limit = page_size.map(|size| size.saturating_add(1));
+        block.predicate = Predicate::all(all);
+        let shows_rows = parts.iter().any(|part| match part.part {
+            ConnectionPart::Edges(_) | ConnectionPart::Nodes(_) | ConnectionPart::PageInfo(_) => true,
+            ConnectionPart::TotalCount | ConnectionPart::TypeName => false,
+        });
+        block.limit = if shows_rows { page_size.map(|size| size.saturating_add(1)) } else { Some(0) };
 
-        let selected: Vec<&Selected> = parts.iter().flat_map(|part| part.nodes()).flatten().collect();
-        let selected: Vec<Selected> = selected.into_iter().cloned().collect();
         let mut list = SelectList::default();
-        let fields = self.fields(&mut list, scope, object, &selected)?;
+        let fields = self.fields(&mut list, scope, object, selected)?;
         let cursor = block.order.iter().map(|term| list.cursor(&term.expr)).collect();
         block.fenced = is_fenced(&list.outputs, &block);
         block.outputs = list.outputs;
@@ -494,7 +500,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn connection_field(object: &TypeDef, part: &crate::intent::selection::ConnectionSelected) -> ConnectionField {
+fn connection_field(object: &TypeDef, part: &ConnectionSelected) -> ConnectionField {
     let named = |suffix: &str| Name::from(format!("{}{suffix}", object.name));
     let node = match &part.part {
         ConnectionPart::TypeName => ConnectionNode::TypeName(named("Connection")),
@@ -593,17 +599,39 @@ impl SelectList {
         })
     }
 
-    /// A column of a cursor: read as text where it comes out of a document.
+    /// A column of a cursor, as something that JSON holds exactly: a JSON number would round a
+    /// numeric, and types without an encoder have only their text.
     fn cursor(&mut self, expr: &Expr) -> (usize, Leaf) {
-        let (cast, family) = match (&expr.path[..], expr.ty.builtin) {
-            ([], true) => (Cast::None, expr.ty.family),
-            ([], false) => (Cast::To(expr.ty.family.on_the_wire().sql().to_owned()), expr.ty.family.on_the_wire()),
-            ([_, ..], _) => (Cast::To(expr.ty.sql.clone()), expr.ty.family),
+        let family = match expr.ty.family {
+            Family::Numeric | Family::Json | Family::Jsonb | Family::Other => Family::Text,
+            family => family.on_the_wire(),
         };
-        let position = self.value(expr.clone(), cast, Wire::Value(family.on_the_wire()));
-        let scalar =
-            if matches!(family, Family::Int8 | Family::Int4 | Family::Int2) { Scalar::BigInt } else { Scalar::String };
-        (position, Leaf { family, kind: LeafKind::Scalar(scalar) })
+        let is_plain = expr.path.is_empty() && expr.ty.builtin && family == expr.ty.family;
+        let cast = if is_plain { Cast::None } else { Cast::To(family.sql().to_owned()) };
+        let scalar = match family {
+            Family::Int2 | Family::Int4 | Family::Int8 => Scalar::BigInt,
+            Family::Float4 | Family::Float8 => Scalar::Float,
+            Family::Bool => Scalar::Boolean,
+            Family::Numeric
+            | Family::Text
+            | Family::Varchar
+            | Family::Bpchar
+            | Family::Name
+            | Family::Citext
+            | Family::Uuid
+            | Family::Timestamptz
+            | Family::Timestamp
+            | Family::Date
+            | Family::Time
+            | Family::Timetz
+            | Family::Interval
+            | Family::Json
+            | Family::Jsonb
+            | Family::Bytea
+            | Family::Enum
+            | Family::Other => Scalar::String,
+        };
+        (self.value(expr.clone(), cast, Wire::Value(family)), Leaf { family, kind: LeafKind::Scalar(scalar) })
     }
 }
 
@@ -624,5 +652,40 @@ impl EnumNames {
     pub fn of(def: &crate::schema::model::EnumDef) -> EnumNames {
         let names = def.values.iter().map(|value| (value.stored.clone(), value.name.clone()));
         EnumNames { type_name: def.name.clone(), names: names.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(family: Family, path: &[&str], builtin: bool, cast: Cast, leaf: (Family, Scalar)) {
+        let ty = PgType { family, array: false, sql: family.sql().to_owned(), builtin };
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        let expr = Expr { path, ..Expr::column("c", &ty) };
+        let mut list = SelectList::default();
+        let (_, found) = list.cursor(&expr);
+        assert_eq!(found, Leaf { family: leaf.0, kind: LeafKind::Scalar(leaf.1) });
+        assert!(leaf.0.serves(leaf.1), "the codec refuses {:?} as {:?}", leaf.0, leaf.1);
+        assert!(matches!(&list.outputs[..], [Output::Value { cast: written, .. }] if *written == cast));
+    }
+
+    #[test]
+    fn cursors_hold_every_sortable_type_exactly() {
+        let text = || Cast::To("text".to_owned());
+        check(Family::Bool, &[], true, Cast::None, (Family::Bool, Scalar::Boolean));
+        check(Family::Float8, &[], true, Cast::None, (Family::Float8, Scalar::Float));
+        check(Family::Int8, &[], false, Cast::To("int8".to_owned()), (Family::Int8, Scalar::BigInt));
+        check(
+            Family::Timestamptz,
+            &["at"],
+            true,
+            Cast::To("timestamptz".to_owned()),
+            (Family::Timestamptz, Scalar::String),
+        );
+        check(Family::Numeric, &[], true, text(), (Family::Text, Scalar::String));
+        check(Family::Enum, &[], false, text(), (Family::Text, Scalar::String));
+        check(Family::Other, &[], true, text(), (Family::Text, Scalar::String));
     }
 }

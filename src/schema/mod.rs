@@ -14,6 +14,7 @@ pub mod field_set;
 pub mod lock;
 pub mod model;
 pub mod name;
+pub mod routes;
 
 use indexmap::IndexSet;
 

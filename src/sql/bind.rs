@@ -134,6 +134,8 @@ fn to_bool(value: &Value) -> Result<bool, String> {
 fn to_int(value: &Value) -> Result<i64, String> {
     match value {
         Value::Int(number) => Ok(*number),
+        // 2^53: beyond it a double names more than one integer.
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 => Ok(*number as i64),
         Value::Text(text) => text.parse().map_err(|_| format!("{} is not a whole number within 64 bits", shown(value))),
         other => Err(format!("{} is not a whole number within 64 bits", shown(other))),
     }

@@ -80,7 +80,7 @@ impl Writer {
                 self.outputs(&block.outputs, scope);
                 self.push(")");
             }
-            SelectList::Columns if block.outputs.is_empty() => self.push("SELECT true"),
+            SelectList::Columns if block.outputs.is_empty() => self.push("SELECT"),
             SelectList::Columns => {
                 self.push("SELECT ");
                 self.outputs(&block.outputs, scope);

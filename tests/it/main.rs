@@ -1,6 +1,21 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
-mod codec;
 mod harness;
+mod http;
+mod program;
+mod service;
+mod world;
+
+mod cases;
+mod changes;
+mod codec;
+mod changed_database;
+mod faults;
+mod graphql_access;
+mod graphql_documents;
+mod graphql_filter;
+mod graphql_list;
+mod graphql_values;
 mod private_postgres;
 mod projects;
+mod session_variables;

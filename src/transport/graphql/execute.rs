@@ -41,8 +41,8 @@ struct Answer {
 }
 
 impl Exchange<'_> {
-    /// The body of an answer, or why there is none.
-    pub async fn run(&self, request: Request) -> std::result::Result<Chunks, Failure> {
+    /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
+    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -54,14 +54,13 @@ impl Exchange<'_> {
         let roots = self.roots(&document, &operation, root_type, &given)?;
         drop(decode);
 
-        let budget = Budget::new(self.graphql.options.response_bytes_max);
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &given, &budget).await);
+            answers.push(self.root(root, &given, budget).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, &budget).boxed());
+                all.push(self.root(root, &given, budget).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
@@ -96,6 +95,7 @@ impl Exchange<'_> {
         root_type: &'static str,
         given: &Given,
     ) -> std::result::Result<Arc<Vec<Root>>, Failure> {
+        refuse_null_conditions(operation, given)?;
         let key = conditions_key(&operation.conditions, given);
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
@@ -196,6 +196,16 @@ impl Exchange<'_> {
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// `@skip` and `@include` take a Boolean that is not null. A variable with a default may still be
+/// sent as null, which only its value shows (specification, section 5.8.5).
+fn refuse_null_conditions(operation: &Operation, given: &Given) -> std::result::Result<(), Failure> {
+    let is_null = |index: &&usize| given.get(**index).and_then(Option::as_ref).is_none_or(Json::is_null);
+    let Some(index) = operation.conditions.iter().find(is_null) else { return Ok(()) };
+    let name = &operation.variables[*index].name;
+    let message = format!("Variable \"${name}\" decides @skip or @include and must not be null.");
+    Err(Failure::of("BAD_USER_INPUT", vec![GraphqlError::new(message)]))
 }
 
 /// The values of the conditions as bits; `None` when there are too many to keep apart.

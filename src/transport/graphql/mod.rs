@@ -32,7 +32,7 @@ use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
-use self::request::{MediaType, Request, is_json, wants_html};
+use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
 use self::variables::coerce_variables;
 use crate::auth::Caller;
@@ -41,9 +41,12 @@ use crate::error::Code;
 use crate::intent::Intent;
 use crate::schema::Schema;
 
-/// Documents kept, and texts kept for persisted queries.
-const DOCUMENTS_MAX: u64 = 2_000;
-const PERSISTED_MAX: u64 = 10_000;
+/// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
+/// parsed document takes about 25 times its text, and a short one no less than one of
+/// [`TEXT_WEIGHT_MIN`]: some 4,000 documents, 50 MiB at most.
+const DOCUMENTS_BYTES_MAX: u64 = 2 * 1024 * 1024;
+const PERSISTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const TEXT_WEIGHT_MIN: usize = 512;
 
 /// Settings of `[graphql]`, and of `[server]` where they concern this wire.
 #[derive(Debug, Clone)]
@@ -90,8 +93,14 @@ impl Graphql {
             described,
             accepted: parse(&sdl(schema, Spelling::Accepted))?,
             published,
-            documents: Cache::builder().max_capacity(DOCUMENTS_MAX).build_with_hasher(ahash::RandomState::new()),
-            persisted: Cache::new(PERSISTED_MAX),
+            documents: Cache::builder()
+                .max_capacity(DOCUMENTS_BYTES_MAX)
+                .weigher(|text: &Arc<str>, _| text_weight(text))
+                .build_with_hasher(ahash::RandomState::new()),
+            persisted: Cache::builder()
+                .max_capacity(PERSISTED_BYTES_MAX)
+                .weigher(|_, text: &Arc<str>| text_weight(text))
+                .build(),
         })
     }
 
@@ -111,7 +120,7 @@ impl Graphql {
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
         let requests = match parts.method {
-            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| vec![request]),
+            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
             Method::POST => self.body(&parts.headers, body).await,
             _ => {
                 let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
@@ -123,19 +132,23 @@ impl Graphql {
             Err(failure) => return refusal(&failure, media),
         };
         let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
-        let is_batch = requests.len() > 1;
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            answers.push(exchange.run(request).await);
-        }
-        match answers.pop() {
-            Some(Ok(body)) if !is_batch => respond(200, media, body.into_bytes()),
-            Some(Err(failure)) if !is_batch => refusal(&failure, media),
-            last => respond(200, media, batch(answers.into_iter().chain(last))),
+        let budget = encode::Budget::new(self.options.response_bytes_max);
+        match requests {
+            Requests::One(request) => match exchange.run(request, &budget).await {
+                Ok(body) => respond(200, media, body.into_bytes()),
+                Err(failure) => refusal(&failure, media),
+            },
+            Requests::Batch(requests) => {
+                let mut answers = Vec::with_capacity(requests.len());
+                for request in requests {
+                    answers.push(exchange.run(request, &budget).await);
+                }
+                respond(200, media, batch(answers))
+            }
         }
     }
 
-    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Vec<Request>, Failure> {
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Requests, Failure> {
         if !is_json(headers) {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
@@ -235,10 +248,14 @@ impl Graphql {
     }
 }
 
-fn batch(answers: impl Iterator<Item = Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
+fn text_weight(text: &str) -> u32 {
+    u32::try_from(text.len().max(TEXT_WEIGHT_MIN)).unwrap_or(u32::MAX)
+}
+
+fn batch(answers: Vec<Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
     let mut all = encode::Chunks::default();
     all.push(b"[");
-    for (i, answer) in answers.enumerate() {
+    for (i, answer) in answers.into_iter().enumerate() {
         all.push(if i > 0 { b"," } else { b"" });
         match answer {
             Ok(body) => all.append(body),

@@ -21,6 +21,13 @@ pub struct Request {
     pub hash: Option<String>,
 }
 
+/// The body of a POST. A batch of one is answered by a list of one.
+#[derive(Debug)]
+pub enum Requests {
+    One(Request),
+    Batch(Vec<Request>),
+}
+
 /// The media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
@@ -54,7 +61,7 @@ struct PersistedQuery {
 
 impl Request {
     /// Reads the body of a POST: one request, or several where `batching` is on.
-    pub fn from_body(bytes: &[u8], batching: bool) -> Result<Vec<Request>, Failure> {
+    pub fn from_body(bytes: &[u8], batching: bool) -> Result<Requests, Failure> {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         let bad = |error: serde_json::Error| Failure::malformed(format!("the body is not a GraphQL request: {error}"));
         match first {
@@ -63,10 +70,10 @@ impl Request {
                 if bodies.is_empty() || bodies.len() > BATCH_MAX {
                     return Err(Failure::malformed(format!("a batch holds 1 to {BATCH_MAX} requests")));
                 }
-                bodies.into_iter().map(Request::of).collect()
+                bodies.into_iter().map(Request::of).collect::<Result<_, _>>().map(Requests::Batch)
             }
             Some(b'[') => Err(Failure::malformed("batches are not served here ([graphql] batching)")),
-            Some(_) | None => Ok(vec![Request::of(serde_json::from_slice(bytes).map_err(bad)?)?]),
+            Some(_) | None => Request::of(serde_json::from_slice(bytes).map_err(bad)?).map(Requests::One),
         }
     }
 
@@ -183,4 +190,18 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     let name = value.split(';').next().unwrap_or_default().trim();
     let charset = value.to_ascii_lowercase();
     name.eq_ignore_ascii_case("application/json") && (!charset.contains("charset=") || charset.contains("utf-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_one_is_a_batch() {
+        let read = |text: &str| Request::from_body(text.as_bytes(), true);
+        assert!(matches!(read(r#" [{"query":"{a}"}]"#), Ok(Requests::Batch(all)) if all.len() == 1));
+        assert!(matches!(read(r#"{"query":"{a}"}"#), Ok(Requests::One(_))));
+        assert!(read("[]").is_err());
+        assert!(Request::from_body(br#"[{"query":"{a}"}]"#, false).is_err());
+    }
 }

@@ -176,9 +176,8 @@ async fn watch(source: Weak<Mutex<Source>>, patience: Patience) {
         let idle_since = if source.waits_for_rows { now } else { source.polled };
         if idle_since + patience.idle <= now {
             let limit = patience.idle.as_millis();
-            return source.give_up(format!(
-                "the client has read nothing for {limit} ms ([server] stream_idle_timeout_ms)"
-            ));
+            return source
+                .give_up(format!("the client has read nothing for {limit} ms ([server] stream_idle_timeout_ms)"));
         }
         wake = earlier(idle_since + patience.idle, patience.deadline);
     }

@@ -78,9 +78,10 @@ enum Raw<'b> {
 impl Decoder {
     pub fn new(api: &Api) -> Decoder {
         let mut decoder = Decoder { messages: Vec::new(), by_name: HashMap::new(), enums: Vec::new() };
-        let directions = DIRECTIONS.iter().enumerate().map(|(at, (name, _, _))| {
-            (at as i64 + 1, (format!("ORDER_DIRECTION_{name}"), Name::from(*name)))
-        });
+        let directions = DIRECTIONS
+            .iter()
+            .enumerate()
+            .map(|(at, (name, _, _))| (at as i64 + 1, (format!("ORDER_DIRECTION_{name}"), Name::from(*name))));
         decoder.enums.push(Enum { name: "OrderDirection".to_owned(), values: directions.collect() });
         let mut enums: HashMap<&str, usize> = HashMap::new();
         for declared in &api.enums {
@@ -110,7 +111,8 @@ impl Decoder {
                     Type::FieldMask => Kind::FieldMask,
                     Type::ListValue | Type::PageInfo => Kind::Other,
                 };
-                let (name, source, repeated) = (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
+                let (name, source, repeated) =
+                    (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
                 (field.number, Field { name, source, repeated, kind })
             });
             let needs_content = message.name.ends_with("Filter") || message.oneof.is_some();
@@ -157,7 +159,14 @@ impl Decoder {
         Ok(arguments)
     }
 
-    fn message(&self, at: usize, mut bytes: &[u8], path: &str, depth: usize, into: &mut Map<String, Json>) -> Result<()> {
+    fn message(
+        &self,
+        at: usize,
+        mut bytes: &[u8],
+        path: &str,
+        depth: usize,
+        into: &mut Map<String, Json>,
+    ) -> Result<()> {
         if depth > DEPTH_MAX {
             let message = format!("{path} is nested deeper than {DEPTH_MAX} levels");
             return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(path));
@@ -194,7 +203,8 @@ impl Decoder {
             }
         }
         if message.needs_content && into.is_empty() {
-            let what = if message.is_oneof { "a field" } else { "an operator (an empty list cannot be told from none)" };
+            let what =
+                if message.is_oneof { "a field" } else { "an operator (an empty list cannot be told from none)" };
             return Err(Error::invalid(format!("{path} is there without {what}")).at(path));
         }
         Ok(())
@@ -263,7 +273,8 @@ impl Decoder {
         if let Some((_, source)) = declared.values.get(&number) {
             return Ok(Json::String(source.to_string()));
         }
-        let mut known: Vec<(&i64, &String)> = declared.values.iter().map(|(number, (name, _))| (number, name)).collect();
+        let mut known: Vec<(&i64, &String)> =
+            declared.values.iter().map(|(number, (name, _))| (number, name)).collect();
         known.sort();
         let known: Vec<&str> = known.into_iter().map(|(_, name)| name.as_str()).collect();
         let message = format!("{path}: {number} is not a value of {}; it may be {}", declared.name, known.join(", "));

@@ -6,9 +6,9 @@ use prost_types::enum_descriptor_proto::EnumReservedRange;
 use prost_types::field_descriptor_proto::{Label as ProtoLabel, Type as ProtoType};
 use prost_types::source_code_info::Location;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, EnumValueOptions,
-    FieldDescriptorProto, FieldOptions, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, MethodOptions,
-    OneofDescriptorProto, ServiceDescriptorProto, SourceCodeInfo,
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, EnumValueOptions, FieldDescriptorProto,
+    FieldOptions, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, MethodOptions, OneofDescriptorProto,
+    ServiceDescriptorProto, SourceCodeInfo,
 };
 
 use super::api::{Api, EnumType, Field, Label, Message, Method, Reserved, Type};
@@ -145,12 +145,9 @@ fn field(api: &Api, field: &Field) -> FieldDescriptorProto {
         Type::Message(name) => (ProtoType::Message, Some(format!(".{}.{name}", api.package))),
         Type::Enum(name) => (ProtoType::Enum, Some(format!(".{}.{name}", api.package))),
         Type::OrderDirection => (ProtoType::Enum, Some(format!(".{}", field.ty.name()))),
-        Type::Timestamp
-        | Type::Value
-        | Type::ListValue
-        | Type::FieldMask
-        | Type::PageInfo
-        | Type::Filter(_) => (ProtoType::Message, Some(format!(".{}", field.ty.name()))),
+        Type::Timestamp | Type::Value | Type::ListValue | Type::FieldMask | Type::PageInfo | Type::Filter(_) => {
+            (ProtoType::Message, Some(format!(".{}", field.ty.name())))
+        }
     };
     let label = if field.label == Label::Repeated { ProtoLabel::Repeated } else { ProtoLabel::Optional };
     FieldDescriptorProto {

@@ -182,7 +182,8 @@ fn decompress(message: &[u8], encoding: Encoding, bytes_max: usize) -> Result<By
 }
 
 fn too_large(length: usize, bytes_max: usize) -> Error {
-    let message =
-        format!("a message of {length} bytes is larger than the {bytes_max} that are allowed ([grpc] max_message_bytes)");
+    let message = format!(
+        "a message of {length} bytes is larger than the {bytes_max} that are allowed ([grpc] max_message_bytes)"
+    );
     Error::new(Stage::Decode, Code::PayloadTooLarge, message)
 }

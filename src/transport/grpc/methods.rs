@@ -75,9 +75,9 @@ impl Methods {
         for site in &prepared.sites {
             let found = joins.and_then(|joins| at(joins, &site.path));
             let declared = list_arguments(&site.item);
-            let written = declared.iter().map(|argument| {
-                (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed))
-            });
+            let written = declared
+                .iter()
+                .map(|argument| (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed)));
             all.push(arguments(schema, &site.item, written, &mut values)?);
         }
         Ok(Read { form: prepared.form.clone(), arguments: all, values })
@@ -127,13 +127,7 @@ fn zero(schema: &Schema, argument: &Argument) -> Option<Json> {
         Kind::Scalar(Scalar::Boolean) => Some(Json::Bool(false)),
         Kind::Scalar(Scalar::String | Scalar::Text) => Some(Json::from("")),
         Kind::Scalar(
-            Scalar::Id
-            | Scalar::Uuid
-            | Scalar::Decimal
-            | Scalar::DateTime
-            | Scalar::Date
-            | Scalar::Time
-            | Scalar::Json,
+            Scalar::Id | Scalar::Uuid | Scalar::Decimal | Scalar::DateTime | Scalar::Date | Scalar::Time | Scalar::Json,
         )
         | Kind::Enum(_)
         | Kind::Object(_)

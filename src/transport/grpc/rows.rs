@@ -182,12 +182,7 @@ impl Messages {
 }
 
 /// The one row of an answer as a framed message; `None` when there is no row.
-pub async fn single(
-    rows: &mut Rows,
-    layout: &Layout,
-    encoding: Encoding,
-    bytes_max: usize,
-) -> Result<Option<Bytes>> {
+pub async fn single(rows: &mut Rows, layout: &Layout, encoding: Encoding, bytes_max: usize) -> Result<Option<Bytes>> {
     let Some(row) = rows.next().await.transpose()? else { return Ok(None) };
     let (mut out, mut trail) = (Vec::with_capacity(512), Trail::default());
     let start = frame::open(&mut out);

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use super::api::MethodKind;
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::selection::{
-    ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection,
-};
+use crate::intent::selection::{ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection};
 use crate::problem::did_you_mean;
 use crate::schema::lock::field_name;
 use crate::schema::model::{Endpoint, Field};

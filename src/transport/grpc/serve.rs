@@ -151,7 +151,13 @@ impl Grpc {
     }
 
     /// Answers one request.
-    pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
+    pub async fn serve(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        request: Request<Body>,
+        id: &str,
+    ) -> Response<Body> {
         let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         if !content.starts_with(b"application/grpc-web") {
             return self.route(engine, caller, request, id).await;
