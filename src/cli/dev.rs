@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::lock::Changes;
+use super::lock::{self, Changes};
 use super::project::{compile_to_disk, export, load_config, sql_files, summary};
 use super::{Failed, runtime, stop_signal};
 use crate::config::{Config, Mode, Need, Overrides};
@@ -164,6 +164,12 @@ fn banner(config: &Config, server: &Server, artifact: &Artifact, loaded: &str, t
     anstream::println!("  database  a private PostgreSQL, {loaded}");
     anstream::println!("  schema    {}", summary(artifact));
     anstream::println!("  GraphQL   {url}{}  (open it in a browser)", config.graphql.path);
+    if config.grpc.enabled
+        && let Ok(service) = lock::service_name(config, &artifact.model)
+    {
+        anstream::println!("  gRPC      localhost:{port}  {service}");
+        anstream::println!("            buf curl --http2-prior-knowledge --protocol grpc {url} --list-methods");
+    }
     anstream::println!("  health    {url}/health  {url}/ready");
     anstream::println!("Watching schema.py, sql/ and fraiseql.toml. Ctrl-C stops and leaves nothing behind.");
 }

@@ -64,6 +64,11 @@ pub fn numbered(config: &Config, model: &Model, lock: &Lock) -> Result<Api, Fail
     numbered.map_err(|missing| Failed::Message(format!("{FILE_NAME} has no number for {missing}")))
 }
 
+/// The service as clients name it.
+pub fn service_name(config: &Config, model: &Model) -> Result<String, Failed> {
+    Ok(outline(config, model)?.service_name())
+}
+
 pub fn path(config: &Config) -> PathBuf {
     config.fraiseql.schema_file.with_file_name(FILE_NAME)
 }

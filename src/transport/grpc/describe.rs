@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use indexmap::IndexSet;
+
 use super::api::{Api, EnumType, EnumValue, Field, Label, Message, Method, MethodKind, PAGE_ITEMS, Reserved, Type};
 use crate::intent::filter::{OperatorName, Operators, Word, is_sortable};
 use crate::problem::Problem;
@@ -28,11 +30,14 @@ pub struct ServiceNames {
 
 /// Describes a schema; `file` is what problems name.
 pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api, Vec<Problem>> {
-    let mut describer = Describer { schema, messages: Vec::new(), enums: Vec::new(), known: BTreeSet::new() };
+    let mut describer = Describer { schema, messages: Vec::new(), enums: Vec::new(), known: IndexSet::new() };
     let mut methods = Vec::new();
     for query in schema.model().queries.values() {
         describer.query(query, &mut methods);
     }
+    // In the order in which they are met, which is the order in which they are read.
+    let Describer { mut messages, enums, known, .. } = describer;
+    messages.sort_by_key(|message| known.get_index_of(&message.name));
     let project = snake_case(&schema.model().service.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     let api = Api {
         package: names.package.clone().unwrap_or_else(|| format!("{project}.v1")),
@@ -40,8 +45,8 @@ pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api
             let name = pascal_case(&project);
             if name.ends_with("Service") { name } else { format!("{name}Service") }
         }),
-        messages: describer.messages,
-        enums: describer.enums,
+        messages,
+        enums,
         methods,
     };
     let problems = clashes(&api, file);
@@ -110,7 +115,7 @@ struct Describer<'s> {
     messages: Vec<Message>,
     enums: Vec<EnumType>,
     /// Names of what has been described, or is being.
-    known: BTreeSet<String>,
+    known: IndexSet<String>,
 }
 
 impl Describer<'_> {

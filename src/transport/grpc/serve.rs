@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use moka::sync::Cache;
+use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tonic::body::Body as TonicBody;
 use tonic_health::ServingStatus;
@@ -134,15 +135,16 @@ impl Grpc {
         self.api.service_name()
     }
 
-    /// The intent of a method with a request in JSON by the names of the schema; for `explain`.
-    pub fn intent(
-        &self,
-        schema: &Schema,
-        method: &str,
-        request: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Intent> {
+    /// The intent of a method, `shop.v1.ShopService/ListUsers`, with a request in JSON; for `explain`.
+    pub fn intent(&self, schema: &Schema, method: &str, mut request: Map<String, Json>) -> Result<Intent> {
         let method = self.method(&format!("/{}", method.trim_start_matches('/')))?;
-        Ok(Intent::Read(self.methods.read(schema, method, request)?))
+        if let Some(mask) = request.get_mut(describe::READ_MASK) {
+            // In JSON a mask is one text.
+            if let Some(paths) = mask.as_str() {
+                *mask = paths.split(',').map(|path| Json::from(path.trim())).collect();
+            }
+        }
+        Ok(Intent::Read(self.methods.read(schema, method, &request)?))
     }
 
     /// Whether a browser asks if it may call something here.
