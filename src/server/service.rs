@@ -40,8 +40,14 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 
 async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let graphql = &config.graphql.path;
-    if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
+    if config.rest.enabled && is_below(path, rest) {
+        return match status {
+            Status::Ready(service) => rest_route(service, request, id).await,
+            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
+        };
+    }
+    if is_below(path, graphql) {
         return match status {
             _ if request.method() == Method::OPTIONS => preflight(),
             Status::Ready(service) => graphql_route(service, request, id).await,
@@ -52,8 +58,23 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
         "/health" => health(status),
         "/ready" => ready(status).await,
         "/" if config.graphql.playground => found(graphql),
+        _ if config.rest.enabled => {
+            failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
+        }
         _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
     }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn rest_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+    let Some(rest) = &service.rest else {
+        return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
+    };
+    let caller = caller(&service.config, request.headers());
+    rest.serve(&service.engine, &caller, request, id).await
 }
 
 async fn graphql_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
@@ -149,7 +170,11 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id"),
+        HeaderValue::from_static("authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("etag, location, preference-applied, retry-after, x-request-id"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use tokio_postgres::NoTls;
 
-use crate::harness::Database;
+use crate::harness::{Database, postgres};
 use crate::program::eventually;
 use crate::service::Api;
 use crate::world::{fields, list};
@@ -145,4 +145,28 @@ async fn no_request_of_many_fails_while_a_type_changes() {
         is_over.set(true);
     };
     tokio::join!(ask(&asked[0]), ask(&asked[1]), ask(&asked[2]), change);
+}
+
+/// Two types of the same length, which nothing but their oids tells apart. PostgreSQL refuses to run the
+/// statement on a connection that has prepared it, and prepares it without a word on a new one.
+#[tokio::test]
+async fn a_type_of_the_same_length_is_noticed_on_a_new_connection() {
+    const ASK: &str = "{ events { at } }";
+    let database = Database::empty();
+    database.execute("CREATE TABLE v_event (pk_event int, id int, at timestamptz)");
+    database.execute("INSERT INTO v_event VALUES (1, 1, '2024-05-01 12:00+00')");
+    let event = json!({"name": "Event", "sql_source": "v_event", "fields": fields(&["id: ID!", "at: DateTime!"])});
+    let schema = json!({"types": [event], "queries": [list("events", "Event", "v_event")]});
+    let api = Api::start(&database, &schema).await;
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
+        database.name()
+    );
+    for (ty, at) in [("timestamptz", "2024-05-01T12:00:00+00:00"), ("timestamp", "2024-05-01T12:00:00")] {
+        database.execute(&format!("ALTER TABLE v_event ALTER at TYPE {ty}"));
+        postgres().execute("postgres", &end).unwrap();
+        for _ in 0..4 {
+            assert_eq!(api.data(ASK, Json::Null).await["events"][0]["at"], at);
+        }
+    }
 }

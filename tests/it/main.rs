@@ -8,11 +8,11 @@ mod world;
 
 mod bad_input;
 mod cases;
-mod changes;
+mod changed_database;
 mod clients;
 mod codec;
 mod commands;
-mod changed_database;
+mod contracts;
 mod faults;
 mod graphql_access;
 mod graphql_documents;
