@@ -43,11 +43,14 @@ pub struct Service {
     pub rest: Option<Rest>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
+    /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
+    config: Config,
 }
 
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    /// Of the start.
     pub config: Config,
 }
 
@@ -99,6 +102,18 @@ impl State {
     }
 }
 
+// === impl Status ===
+
+impl Status {
+    /// The configuration of what is served, or that of the start while there is nothing.
+    fn config<'a>(&'a self, start: &'a Config) -> &'a Config {
+        match self {
+            Status::Ready(service) => &service.config,
+            Status::Unready(_) => start,
+        }
+    }
+}
+
 // === impl Service ===
 
 impl Service {
@@ -123,7 +138,7 @@ impl Service {
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
-        Ok(Service { engine, graphql, rest, hash: artifact.hash.clone() })
+        Ok(Service { engine, graphql, rest, hash: artifact.hash.clone(), config: config.clone() })
     }
 }
 

@@ -17,11 +17,11 @@ use lru::LruCache;
 use tokio_postgres::Client;
 
 use super::cancel::Server;
+use super::ready::Ready;
 use super::rows::clean_up;
 use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
-use crate::sql::Statement;
 
 /// Prepared statements kept per connection; the least recently used one is closed for a new one.
 const PREPARED_MAX: usize = 256;
@@ -57,6 +57,7 @@ pub(super) struct Connector {
     tls: Tls,
     server: Option<Server>,
     timeout: Duration,
+    prepares: bool,
     epoch: Arc<AtomicU64>,
 }
 
@@ -68,6 +69,8 @@ pub(super) struct Connection {
     epoch: Arc<AtomicU64>,
     /// The epoch in which `prepared` was made.
     prepared_in: u64,
+    /// Whether statements are prepared at all.
+    prepares: bool,
     tls: Tls,
     server: Option<Server>,
     timeout: Duration,
@@ -98,8 +101,8 @@ impl Pools {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
             let server = Server::of(&config);
-            let (tls, epoch) = (tls.clone(), epoch.clone());
-            let connector = Connector { inner, tls, server, timeout: database.connect_timeout, epoch };
+            let (tls, epoch, prepares) = (tls.clone(), epoch.clone(), database.prepared_statements);
+            let connector = Connector { inner, tls, server, timeout: database.connect_timeout, prepares, epoch };
             let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
@@ -165,6 +168,7 @@ impl deadpool::managed::Manager for Connector {
             client,
             prepared,
             prepared_in: self.epoch.load(Ordering::Acquire),
+            prepares: self.prepares,
             epoch: self.epoch.clone(),
             tls: self.tls.clone(),
             server: self.server.clone(),
@@ -246,27 +250,22 @@ impl Running {
         self.connection().client.clone()
     }
 
-    /// The prepared form of a statement on this connection.
-    pub async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement> {
-        self.prepare_text(statement.text(), &[]).await
-    }
-
-    pub async fn prepare_text(
-        &mut self,
-        text: &str,
-        types: &[tokio_postgres::types::Type],
-    ) -> Result<tokio_postgres::Statement> {
+    /// A statement's text, prepared on this connection where statements are.
+    pub async fn ready(&mut self, text: &str) -> Result<Ready> {
         let connection = self.0.as_mut().expect("a running connection is held until it is done");
+        if !connection.prepares {
+            return Ok(Ready::Text(text.to_owned()));
+        }
         connection.forget_outdated();
         if let Some(prepared) = connection.prepared.get(text) {
-            return Ok(prepared.clone());
+            return Ok(Ready::Prepared(prepared.clone()));
         }
-        match connection.client.prepare_typed(text, types).await {
+        match connection.client.prepare(text).await {
             Ok(prepared) => {
                 if text.len() <= PREPARED_TEXT_BYTES_MAX {
                     connection.prepared.put(text.into(), prepared.clone());
                 }
-                Ok(prepared)
+                Ok(Ready::Prepared(prepared))
             }
             Err(error) => {
                 self.settled();

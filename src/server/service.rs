@@ -10,16 +10,19 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use serde_json::{Value as Json, json};
 
 use super::{Service, State, Status, caller};
+use crate::config::Config;
 use crate::error::Code;
 
 const REQUEST_ID: &str = "x-request-id";
 
 /// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+    let status = state.status();
+    let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let timeout = state.config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(&state, request, &id)).catch_unwind();
+    let timeout = config.server.request_timeout;
+    let routed = AssertUnwindSafe(route(&status, config, request, &id)).catch_unwind();
     let mut response = match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -31,31 +34,31 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
+    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
     response
 }
 
-async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let (graphql, rest) = (&state.config.graphql.path, &state.config.rest.path);
-    if state.config.rest.enabled && is_below(path, rest) {
-        return match &*state.status() {
-            Status::Ready(service) => rest_route(state, service, request, id).await,
+    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
+    if config.rest.enabled && is_below(path, rest) {
+        return match status {
+            Status::Ready(service) => rest_route(service, request, id).await,
             Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
         };
     }
     if is_below(path, graphql) {
-        return match &*state.status() {
+        return match status {
             _ if request.method() == Method::OPTIONS => preflight(),
-            Status::Ready(service) => graphql_route(state, service, request, id).await,
+            Status::Ready(service) => graphql_route(service, request, id).await,
             Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
         };
     }
     match path {
-        "/health" => health(state),
-        "/ready" => ready(state).await,
-        "/" if state.config.graphql.playground => found(graphql),
-        _ if state.config.rest.enabled => {
+        "/health" => health(status),
+        "/ready" => ready(status).await,
+        "/" if config.graphql.playground => found(graphql),
+        _ if config.rest.enabled => {
             failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
         }
         _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
@@ -66,18 +69,18 @@ fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-async fn rest_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+async fn rest_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
     let Some(rest) = &service.rest else {
         return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
     };
-    let caller = caller(&state.config, request.headers());
+    let caller = caller(&service.config, request.headers());
     rest.serve(&service.engine, &caller, request, id).await
 }
 
-async fn graphql_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+async fn graphql_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
     let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
     if below.is_empty() {
-        let caller = caller(&state.config, request.headers());
+        let caller = caller(&service.config, request.headers());
         return service.graphql.serve(&service.engine, &caller, request, id).await;
     }
     let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
@@ -85,8 +88,8 @@ async fn graphql_route(state: &State, service: &Service, request: Request<Body>,
 }
 
 /// Alive, whatever the database does.
-fn health(state: &State) -> Response<Body> {
-    let hash = match &*state.status() {
+fn health(status: &Status) -> Response<Body> {
+    let hash = match status {
         Status::Ready(service) => Json::String(service.hash.clone()),
         Status::Unready(_) => Json::Null,
     };
@@ -95,8 +98,8 @@ fn health(state: &State) -> Response<Body> {
 }
 
 /// Able to answer: a schema is bound and the database replies.
-async fn ready(state: &State) -> Response<Body> {
-    let reason = match &*state.status() {
+async fn ready(status: &Status) -> Response<Body> {
+    let reason = match status {
         Status::Unready(reason) => reason.clone(),
         Status::Ready(service) => match service.engine.executor().ping().await {
             Ok(()) => return respond(StatusCode::OK, &json!({"status": "ready"})),
