@@ -43,11 +43,14 @@ pub struct Service {
     pub grpc: Option<crate::transport::grpc::Grpc>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
+    /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
+    config: Config,
 }
 
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    /// Of the start.
     pub config: Config,
 }
 
@@ -99,6 +102,18 @@ impl State {
     }
 }
 
+// === impl Status ===
+
+impl Status {
+    /// The configuration of what is served, or that of the start while there is nothing.
+    fn config<'a>(&'a self, start: &'a Config) -> &'a Config {
+        match self {
+            Status::Ready(service) => &service.config,
+            Status::Unready(_) => start,
+        }
+    }
+}
+
 // === impl Service ===
 
 impl Service {
@@ -122,7 +137,7 @@ impl Service {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
         #[cfg(feature = "grpc-transport")]
-        let grpc = grpc::grpc(config, &schema, artifact).map_err(Refusal::Problems)?;
+        let grpc = grpc::grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
         Ok(Service {
             engine,
@@ -130,6 +145,7 @@ impl Service {
             #[cfg(feature = "grpc-transport")]
             grpc,
             hash: artifact.hash.clone(),
+            config: config.clone(),
         })
     }
 }

@@ -169,10 +169,14 @@ impl ViewExecutor {
         }
     }
 
-    /// A round trip, to know whether the database answers.
+    /// A round trip, to know whether the database answers within the time to connect to it.
     pub async fn ping(&self) -> Result<()> {
+        let patience = self.options.database.connect_timeout;
         let running = Running::on(self.pools.get().await?);
-        let answer = running.client().simple_query("").await;
+        let Ok(answer) = tokio::time::timeout(patience, running.client().simple_query("")).await else {
+            let message = format!("the database has not answered within {} ms", patience.as_millis());
+            return Err(Error::new(Stage::Execute, Code::Unavailable, message));
+        };
         running.done();
         answer.map(drop).map_err(sqlstate::error)
     }

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use serde_json::{Value as Json, json};
 
 use super::{Service, State, Status, caller};
+use crate::config::Config;
 use crate::error::Code;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -20,24 +21,26 @@ const EXPOSED_HEADERS: &str = "x-request-id, grpc-status, grpc-message, grpc-sta
 
 /// Answers one request.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+    let status = state.status();
+    let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&state, request, &id).await;
+    let mut response = served(&status, config, request, &id).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
+    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
     response
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
-    if super::grpc::takes(state, &request) {
-        return super::grpc::answer(state, request, id).await;
+    if super::grpc::takes(status, &request) {
+        return super::grpc::answer(status, config, request, id).await;
     }
-    let timeout = state.config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(state, request, id)).catch_unwind();
+    let timeout = config.server.request_timeout;
+    let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
     match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -48,28 +51,28 @@ async fn served(state: &State, request: Request<Body>, id: &str) -> Response<Bod
     }
 }
 
-async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let graphql = &state.config.graphql.path;
+    let graphql = &config.graphql.path;
     if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
-        return match &*state.status() {
+        return match status {
             _ if request.method() == Method::OPTIONS => preflight(),
-            Status::Ready(service) => graphql_route(state, service, request, id).await,
+            Status::Ready(service) => graphql_route(service, request, id).await,
             Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
         };
     }
     match path {
-        "/health" => health(state),
-        "/ready" => ready(state).await,
-        "/" if state.config.graphql.playground => found(graphql),
+        "/health" => health(status),
+        "/ready" => ready(status).await,
+        "/" if config.graphql.playground => found(graphql),
         _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
     }
 }
 
-async fn graphql_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+async fn graphql_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
     let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
     if below.is_empty() {
-        let caller = caller(&state.config, request.headers());
+        let caller = caller(&service.config, request.headers());
         return service.graphql.serve(&service.engine, &caller, request, id).await;
     }
     let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
@@ -77,8 +80,8 @@ async fn graphql_route(state: &State, service: &Service, request: Request<Body>,
 }
 
 /// Alive, whatever the database does.
-fn health(state: &State) -> Response<Body> {
-    let hash = match &*state.status() {
+fn health(status: &Status) -> Response<Body> {
+    let hash = match status {
         Status::Ready(service) => Json::String(service.hash.clone()),
         Status::Unready(_) => Json::Null,
     };
@@ -87,8 +90,8 @@ fn health(state: &State) -> Response<Body> {
 }
 
 /// Able to answer: a schema is bound and the database replies.
-async fn ready(state: &State) -> Response<Body> {
-    let reason = match &*state.status() {
+async fn ready(status: &Status) -> Response<Body> {
+    let reason = match status {
         Status::Unready(reason) => reason.clone(),
         Status::Ready(service) => match service.engine.executor().ping().await {
             Ok(()) => return respond(StatusCode::OK, &json!({"status": "ready"})),

@@ -147,7 +147,7 @@ impl Asker {
 }
 
 /// The body of the answer to one request over HTTP.
-pub async fn ask(
+async fn ask(
     wire: &Graphql,
     engine: &Arc<Engine>,
     caller: &Caller,
@@ -162,7 +162,7 @@ pub async fn ask(
 }
 
 /// An executor over a database, with the defaults of everything else.
-pub fn executor(database: &Database) -> Arc<ViewExecutor> {
+fn executor(database: &Database) -> Arc<ViewExecutor> {
     let session = Vec::new();
     let options = ExecOptions { url: database.url(), database: config().database, session, workers: 1 };
     Arc::new(ViewExecutor::new(options).unwrap())

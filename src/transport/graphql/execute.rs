@@ -18,7 +18,7 @@ use super::request::Request;
 use super::respond::{Failure, GraphqlError};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
-use crate::engine::{Engine, Pace};
+use crate::engine::{Engine, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
 
@@ -145,17 +145,17 @@ impl Exchange<'_> {
         }
     }
 
-    /// Asks the engine and writes the rows; once more when they are of another shape than planned.
+    /// Asks the engine and writes the rows; anew when they are of another shape than planned.
     async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
-        let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
-        let span = tracing::debug_span!("encode");
-        match encode(outcome, budget).instrument(span).await {
-            Err(error) if error.stale => {
-                self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, budget).await
+        let mut tries = REBINDS_MAX;
+        loop {
+            let seen = self.engine.generation();
+            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
+                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                result => return result,
             }
-            result => result,
+            tries -= 1;
         }
     }
 
