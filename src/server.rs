@@ -142,7 +142,7 @@ impl Service {
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
         #[cfg(feature = "grpc-transport")]
-        let grpc = grpc::grpc(config, &schema, artifact).map_err(Refusal::Problems)?;
+        let grpc = grpc::grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
         Ok(Service {
             engine,

@@ -6,17 +6,17 @@ use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, header};
 
-use super::{State, Status, caller};
+use super::{Status, caller};
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
 use crate::problem::Problem;
 use crate::schema::Schema;
-use crate::schema::artifact::Artifact;
+use crate::schema::lock::Lock;
 use crate::transport::grpc::describe::ServiceNames;
 use crate::transport::grpc::{Grpc, Options, is_grpc, refusal};
 
 /// The gRPC wire of a configuration; `None` when it is switched off.
-pub fn grpc(config: &Config, schema: &Schema, artifact: &Artifact) -> Result<Option<Grpc>, Vec<Problem>> {
+pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Grpc>, Vec<Problem>> {
     if !config.grpc.enabled {
         return Ok(None);
     }
@@ -30,20 +30,20 @@ pub fn grpc(config: &Config, schema: &Schema, artifact: &Artifact) -> Result<Opt
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     let file = config.fraiseql.output_file.display().to_string();
-    Grpc::new(schema, artifact.lock.as_ref(), options, &file).map(Some)
+    Grpc::new(schema, lock, options, &file).map(Some)
 }
 
 /// Whether a request is for this wire: by its content type, or as a browser's question before a call.
-pub fn takes(state: &State, request: &Request<Body>) -> bool {
-    is_grpc(request.headers()) || (is_preflight(request) && is_served(state, request.uri().path()))
+pub fn takes(status: &Status, request: &Request<Body>) -> bool {
+    is_grpc(request.headers()) || (is_preflight(request) && is_served(status, request.uri().path()))
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
-    match AssertUnwindSafe(route(state, request, id)).catch_unwind().await {
+    match AssertUnwindSafe(route(status, config, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
@@ -52,14 +52,14 @@ pub async fn answer(state: &State, request: Request<Body>, id: &str) -> Response
     }
 }
 
-async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
-    match &*state.status() {
+    match status {
         Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
         Status::Ready(service) => match &service.grpc {
             None => refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)".to_owned()),
             Some(grpc) => {
-                let caller = caller(&state.config, request.headers());
+                let caller = caller(config, request.headers());
                 grpc.serve(&service.engine, &caller, request, id).await
             }
         },
@@ -71,8 +71,8 @@ fn is_preflight(request: &Request<Body>) -> bool {
     request.method() == Method::OPTIONS && asks(request.headers())
 }
 
-fn is_served(state: &State, path: &str) -> bool {
-    match &*state.status() {
+fn is_served(status: &Status, path: &str) -> bool {
+    match status {
         Status::Ready(service) => service.grpc.as_ref().is_some_and(|grpc| grpc.is_served(path)),
         Status::Unready(_) => false,
     }

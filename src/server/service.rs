@@ -27,7 +27,7 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&state, &status, request, &id).await;
+    let mut response = served(&status, config, request, &id).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -36,12 +36,11 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(state: &State, status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
-    if super::grpc::takes(state, &request) {
-        return super::grpc::answer(state, request, id).await;
+    if super::grpc::takes(status, &request) {
+        return super::grpc::answer(status, config, request, id).await;
     }
-    let config = status.config(&state.config);
     let timeout = config.server.request_timeout;
     let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
     match tokio::time::timeout(timeout, routed).await {
