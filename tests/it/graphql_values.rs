@@ -94,7 +94,11 @@ async fn every_scalar_from_columns_and_from_documents() {
         assert_eq!(reply.text(), expected, "{value}::{column} as {scalar}");
         if !is_spelled_otherwise_in_jsonb(column, text) {
             let reply = api.post(&json!({"query": format!("{{ papers {{ f{i} }} }}")}), &[]).await;
-            assert_eq!(reply.text(), expected.replace("rows", "papers"), "{value}::{column} as {scalar}, in a document");
+            assert_eq!(
+                reply.text(),
+                expected.replace("rows", "papers"),
+                "{value}::{column} as {scalar}, in a document"
+            );
         }
     }
     for root in ["rows", "papers"] {
