@@ -7,6 +7,8 @@
 //! them. The price is that one HTTP/2 connection uses one core.
 
 mod connections;
+#[cfg(feature = "grpc-transport")]
+mod grpc;
 mod service;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -41,6 +43,8 @@ pub struct Service {
     pub graphql: Graphql,
     /// `None` when `[rest] enabled` is off.
     pub rest: Option<Rest>,
+    #[cfg(feature = "grpc-transport")]
+    pub grpc: Option<crate::transport::grpc::Grpc>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
     /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
@@ -137,8 +141,18 @@ impl Service {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
+        #[cfg(feature = "grpc-transport")]
+        let grpc = grpc::grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
-        Ok(Service { engine, graphql, rest, hash: artifact.hash.clone(), config: config.clone() })
+        Ok(Service {
+            engine,
+            graphql,
+            rest,
+            #[cfg(feature = "grpc-transport")]
+            grpc,
+            hash: artifact.hash.clone(),
+            config: config.clone(),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::schema::model::Scalar;
 const TEXT: Wire = Wire::Value(Family::Text);
 const INT4: Wire = Wire::Value(Family::Int4);
 
-const FAMILIES: [Family; 24] = [
+pub(super) const FAMILIES: [Family; 24] = [
     Family::Bool,
     Family::Int2,
     Family::Int4,
@@ -40,7 +40,7 @@ const FAMILIES: [Family; 24] = [
     Family::Other,
 ];
 
-const SCALARS: [Scalar; 13] = [
+pub(super) const SCALARS: [Scalar; 13] = [
     Scalar::Id,
     Scalar::Uuid,
     Scalar::String,
