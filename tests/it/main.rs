@@ -22,4 +22,8 @@ mod graphql_values;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rest_description;
+mod rest_headers;
+mod rest_lists;
+mod rest_streams;
 mod session_variables;
