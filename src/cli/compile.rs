@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::schema::model::Model;
-use crate::server::executor;
+use crate::server::{executor, rest};
 use crate::transport::graphql::describe::{Spelling, sdl};
 use crate::transport::grpc::proto_text;
 
@@ -34,6 +34,9 @@ pub struct CompileArgs {
     /// Also write the GraphQL schema.
     #[arg(long, value_name = "FILE")]
     sdl: Option<PathBuf>,
+    /// Also write the OpenAPI description of the REST routes.
+    #[arg(long, value_name = "FILE")]
+    openapi: Option<PathBuf>,
     /// Also write the .proto files of the gRPC service, and a buf.yaml, below this directory.
     #[arg(long, value_name = "DIR")]
     output_proto: Option<PathBuf>,
@@ -57,8 +60,11 @@ pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
     };
     if let Some(path) = &arguments.sdl {
         let text = sdl(&Schema::assumed(compiled.model.clone()), Spelling::Published);
-        std::fs::write(path, text)
-            .map_err(|error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}")))?;
+        write(path, &text)?;
+    }
+    if let Some(path) = &arguments.openapi {
+        let schema = Schema::assumed(compiled.model.clone());
+        write(path, &format!("{:#}\n", rest(&config, &schema).openapi(&schema)))?;
     }
     let changes = match (arguments.check, arguments.allow_breaking) {
         (true, false) => Changes::Check,
@@ -79,15 +85,17 @@ pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
     Ok(())
 }
 
+fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let failed = |error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}"));
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, text)).map_err(failed)
+}
+
 fn write_protos(config: &Config, model: &Model, changes: Changes, directory: &Path) -> Result<(), Failed> {
     let Some(lock) = lock::settle(config, model, changes)? else {
         return Err(Failed::Message("gRPC is switched off ([grpc] enabled): there is no .proto to write".to_owned()));
     };
     for (path, text) in proto_text::files(&lock::numbered(config, model, &lock)?) {
-        let path = directory.join(path);
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
-        written
-            .map_err(|error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}")))?;
+        write(&directory.join(path), &text)?;
     }
     Ok(())
 }

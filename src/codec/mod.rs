@@ -12,6 +12,7 @@
 //! `SQL_ASCII`, which has to be refused where connections are made.
 
 mod connection;
+pub mod csv;
 mod document;
 pub mod json;
 mod json_float;

@@ -31,7 +31,7 @@ pub fn arguments<'a>(
                 filters.push(equality(schema, column, &declared.ty, &json, &declared.name, values)?);
             }
             _ if json.is_null() => {}
-            ArgumentRole::Where => filters.extend(filter(schema, item, &json, values)?),
+            ArgumentRole::Where => filters.extend(filter(schema, item, &json, "where", values)?),
             ArgumentRole::OrderBy => found.order = order_by(schema, item, &json)?,
             ArgumentRole::Limit => found.page.limit = Some(count(&json, &declared.name)?),
             ArgumentRole::Offset => {

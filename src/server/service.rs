@@ -16,8 +16,10 @@ use crate::error::Code;
 const REQUEST_ID: &str = "x-request-id";
 
 /// What scripts of other origins may send and read; gRPC-Web has its status in headers.
-const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, x-grpc-web, x-user-agent, grpc-timeout";
-const EXPOSED_HEADERS: &str = "x-request-id, grpc-status, grpc-message, grpc-status-details-bin";
+const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
+     x-grpc-web, x-user-agent, grpc-timeout";
+const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
+     grpc-status-details-bin";
 
 /// Answers one request.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
@@ -53,8 +55,14 @@ async fn served(status: &Status, config: &Config, request: Request<Body>, id: &s
 
 async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let graphql = &config.graphql.path;
-    if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
+    if config.rest.enabled && is_below(path, rest) {
+        return match status {
+            Status::Ready(service) => rest_route(service, request, id).await,
+            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
+        };
+    }
+    if is_below(path, graphql) {
         return match status {
             _ if request.method() == Method::OPTIONS => preflight(),
             Status::Ready(service) => graphql_route(service, request, id).await,
@@ -65,8 +73,23 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
         "/health" => health(status),
         "/ready" => ready(status).await,
         "/" if config.graphql.playground => found(graphql),
+        _ if config.rest.enabled => {
+            failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
+        }
         _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
     }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn rest_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+    let Some(rest) = &service.rest else {
+        return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
+    };
+    let caller = caller(&service.config, request.headers());
+    rest.serve(&service.engine, &caller, request, id).await
 }
 
 async fn graphql_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {

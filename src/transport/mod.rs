@@ -1,4 +1,7 @@
 //! Bytes ↔ intent: the wires of one port.
 
+pub mod asset;
+pub mod body;
 pub mod graphql;
 pub mod grpc;
+pub mod rest;
