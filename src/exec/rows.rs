@@ -66,8 +66,11 @@ impl Rows {
         self
     }
 
-    /// The next row; `None` after the last one, when the connection is back in its pool.
+    /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
+        if self.running.is_none() {
+            return None;
+        }
         // Most rows have arrived already: a timer is made only for those that have not.
         let arrived = poll_fn(|context| Poll::Ready(self.poll_next(context))).await;
         match (arrived, self.deadline) {

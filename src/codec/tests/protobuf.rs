@@ -7,8 +7,8 @@ use prost_reflect::prost_types::{
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, Value};
 
-use super::protobuf::{Layout, LengthRoom, Tag, item, message};
-use super::{Columns, Mismatch, Stop, Trail};
+use crate::codec::protobuf::{Layout, LengthRoom, Tag, item, message};
+use crate::codec::{Columns, Mismatch, Stop, Trail};
 use crate::plan::shape::{
     Document, DocumentField, DocumentObject, DocumentSource, EnumNames, Field, Key, Leaf, LeafKind, Node, Object,
     Shape, Wire,
