@@ -81,7 +81,7 @@ impl Source {
 
     /// Whether the file holds nothing but tests.
     pub fn is_test(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.path.contains("/tests/") || !self.path.starts_with("src/")
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/") || !self.path.starts_with("src/")
     }
 
     /// The code before the module of tests, which comes last in a file.
