@@ -1,4 +1,4 @@
-//! The clients of other people: graphql-js as the judge, the over-HTTP rules, GraphiQL in a browser.
+//! The clients of other people: graphql-js as the judge, the over-HTTP rules, the pages in a browser.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ async fn node_clients_agree() {
     let shop = crate_path("examples/shop");
     fs::copy(shop.join("schema.py"), directory.path().join("schema.py")).unwrap();
     let toml = fs::read_to_string(shop.join("fraiseql.toml")).unwrap();
-    let more = "\n[server]\nhost = \"127.0.0.1\"\nport = 0\n\n[graphql]\nintrospection = true\nplayground = true\n";
+    let more = "\n[server]\nhost = \"127.0.0.1\"\nport = 0\n\n[graphql]\nintrospection = true\nplayground = true\n\n[rest]\ndocs = true\n";
     fs::write(directory.path().join("fraiseql.toml"), toml + more).unwrap();
     let (code, _, complaint) = program::run(directory.path(), &["compile", "--sdl", "schema.graphql"]);
     assert_eq!(code, 0, "{complaint}");
@@ -25,9 +25,10 @@ async fn node_clients_agree() {
     let mut program = Program::start(directory.path(), &["run", "--database", &database.url()]);
     let address = program.address().await;
     let mut node = tokio::process::Command::new("node");
-    node.args(["--test", "graphql.mjs", "over_http.mjs", "graphiql.mjs"])
+    node.args(["--test", "graphql.mjs", "over_http.mjs", "graphiql.mjs", "docs.mjs"])
         .current_dir(&clients)
         .env("GRAPHQL_URL", format!("http://{address}/graphql"))
+        .env("REST_URL", format!("http://{address}/rest"))
         .env("GRAPHQL_SDL", directory.path().join("schema.graphql"))
         // The runner of another run that this one belongs to.
         .env_remove("NODE_TEST_CONTEXT");

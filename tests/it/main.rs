@@ -1,5 +1,7 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
+#[cfg(feature = "grpc-transport")]
+mod grpc;
 mod harness;
 mod http;
 mod program;
@@ -19,6 +21,12 @@ mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
+#[cfg(feature = "grpc-transport")]
+mod grpc_lock;
+#[cfg(feature = "grpc-transport")]
+mod grpc_protocol;
+#[cfg(feature = "grpc-transport")]
+mod grpc_reads;
 mod private_postgres;
 mod processes;
 mod projects;
