@@ -68,6 +68,7 @@ impl Rows {
 
     /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
+        // What has ended stays ended; the stream itself would take a second question for a lost connection.
         self.running.as_ref()?;
         // Most rows have arrived already: a timer is made only for those that have not.
         let arrived = poll_fn(|context| Poll::Ready(self.poll_next(context))).await;

@@ -310,7 +310,7 @@ impl Grpc {
             }
             Answer::Streamed(first, messages) => {
                 let patience = Patience { deadline: call.deadline, idle: self.options.stream_idle_timeout };
-                Body::new(Streamed::new(first, messages, patience, call.id))
+                Body::new(Streamed::new(first, *messages, patience, call.id))
             }
         };
         let mut response = Response::new(body);

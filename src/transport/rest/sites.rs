@@ -92,8 +92,8 @@ impl SiteArguments {
         };
         let (after, before) = (position(self.after, "after")?, position(self.before, "before")?);
         let offset = self.offset.filter(|offset| *offset > 0);
-        let offset = offset
-            .map(|offset| values.push(Value::Int(i64::try_from(offset).unwrap_or(i64::MAX)), "offset".into()));
+        let offset =
+            offset.map(|offset| values.push(Value::Int(i64::try_from(offset).unwrap_or(i64::MAX)), "offset".into()));
         let page = Page { limit: self.limit, probe: self.probe, offset, after, before, backward: self.backward };
         let filter = match self.filters.len() {
             0 | 1 => self.filters.pop(),
