@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Service, State, Status, caller};
-use crate::error::Code;
+use super::{Service, State, Status};
+use crate::auth::{Caller, Refused};
+use crate::error::{Code, Error};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -37,27 +38,51 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 
 async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let graphql = &state.config.graphql.path;
-    if path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/')) {
-        return match &*state.status() {
-            _ if request.method() == Method::OPTIONS => preflight(),
-            Status::Ready(service) => graphql_route(state, service, request, id).await,
-            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
-        };
-    }
     match path {
-        "/health" => health(state),
-        "/ready" => ready(state).await,
-        "/" if state.config.graphql.playground => found(graphql),
-        _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
+        "/health" => return health(state),
+        "/ready" => return ready(state).await,
+        _ => {}
+    }
+    let graphql = &state.config.graphql.path;
+    let is_graphql = path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    let status = state.status();
+    let caller = match &*status {
+        // A browser sends no token with the question whether it may send one.
+        _ if is_graphql && request.method() == Method::OPTIONS => return preflight(),
+        Status::Ready(service) => match service.callers.of(request.headers()).await {
+            Ok(caller) => caller,
+            Err(refused) => return refuse(service, is_graphql, request.headers(), refused),
+        },
+        Status::Unready(_) => Caller::anonymous(),
+    };
+    match &*status {
+        Status::Ready(service) if is_graphql => graphql_route(service, &caller, request, id).await,
+        Status::Unready(reason) if is_graphql => failure(Code::Unavailable, &format!("not ready: {reason}")),
+        Status::Ready(_) | Status::Unready(_) => match path {
+            "/" if state.config.graphql.playground => found(graphql),
+            _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
+        },
     }
 }
 
-async fn graphql_route(state: &State, service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+/// Turns away whoever has no token that holds, in the form of the wire that was asked.
+fn refuse(service: &Service, is_graphql: bool, headers: &HeaderMap, refused: Refused) -> Response<Body> {
+    let error = Error::from(refused);
+    let mut response =
+        if is_graphql { service.graphql.refuse(&error, headers) } else { failure(error.code, &error.message) };
+    if let Some(challenge) = refused.challenge() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = error.retry_after_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+async fn graphql_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
     let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
     if below.is_empty() {
-        let caller = caller(&state.config, request.headers());
-        return service.graphql.serve(&service.engine, &caller, request, id).await;
+        return service.graphql.serve(&service.engine, caller, request, id).await;
     }
     let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
     asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path())))
