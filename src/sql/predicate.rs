@@ -135,7 +135,12 @@ impl Writer {
     }
 
     fn json(&mut self, scope: Scope, left: &Expr, operator: &str, slot: Slot) {
+        // A stored JSON null is a null, which nothing differs from and nothing contains. The operators that
+        // an index serves find no null anyway.
+        let skips_null = matches!(operator, " <> " | " <@ ");
+        self.push(if skips_null { "nullif(" } else { "" });
         self.jsonb(scope, left);
+        self.push(if skips_null { ", 'null')" } else { "" });
         self.push(operator);
         self.parameter(slot, BindKind::Text, false);
         self.push("::jsonb");
@@ -181,11 +186,15 @@ impl Writer {
         if left.path.is_empty() {
             self.push("cardinality(");
             self.expr(scope, left);
+            self.push(")");
         } else {
-            self.push("jsonb_array_length(");
-            self.json_array(scope, left);
+            // What is not an array has no length, as a null array has none.
+            self.push("CASE WHEN jsonb_typeof(");
+            self.jsonb(scope, left);
+            self.push(") = 'array' THEN jsonb_array_length(");
+            self.jsonb(scope, left);
+            self.push(") END");
         }
-        self.push(")");
         self.push(operator);
         self.parameter(slot, BindKind::Int8, false);
     }

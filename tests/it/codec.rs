@@ -425,8 +425,10 @@ async fn check_stale(client: &Client) {
 }
 
 /// All of it over one connection.
-async fn equals_to_json(url: &str) {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+#[tokio::test]
+async fn json_text_equals_to_json() {
+    let database = Database::empty();
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
     client
         .batch_execute(
@@ -451,9 +453,4 @@ async fn equals_to_json(url: &str) {
     assert!(values > 15_000, "{values}");
     check_floats(&client).await;
     check_stale(&client).await;
-}
-
-#[tokio::test]
-async fn json_text_equals_to_json() {
-    equals_to_json(&Database::empty().url()).await;
 }

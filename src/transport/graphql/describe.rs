@@ -117,7 +117,7 @@ impl SdlWriter<'_> {
                 "\"One page of a list of {name}, with its edges.\"\ntype {name}Connection {{\n  edges: [{name}Edge!]!\n  \
                  pageInfo: PageInfo!\n  \"How many there are in all.\"\n  totalCount: Int!\n}}\n\n\
                  type {name}Edge {{\n  \"Where this edge stands in the list; for `after` and `before`.\"\n  cursor: String!\n  \
-                 node: {name}!\n}}\n\n"
+                 node: {name}\n}}\n\n"
             );
         }
         if any {

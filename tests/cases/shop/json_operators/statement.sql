@@ -8,5 +8,5 @@ SELECT t0.name FROM public.v_user t0 WHERE t0.settings ? $1::text;
 SELECT t0.name FROM public.v_user t0 WHERE t0.settings = $1::text::jsonb;
 --   $1 = Text("{\"theme\":\"light\"}")
 -- d
-SELECT t0.name FROM public.v_user t0 WHERE t0.settings <@ $1::text::jsonb;
+SELECT t0.name FROM public.v_user t0 WHERE nullif(t0.settings, 'null') <@ $1::text::jsonb;
 --   $1 = Text("{\"theme\":\"light\",\"size\":1}")
