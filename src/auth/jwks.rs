@@ -30,7 +30,7 @@ const FRESH_UNSAID: Duration = Duration::from_secs(600);
 /// Waits between failed attempts, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// Between attempts that unknown keys cause: whoever makes tokens up decides how often there is one.
+/// Whoever makes tokens up decides how often unknown keys are named, and this how often they are asked for.
 const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 
 /// The published keys of one issuer.
@@ -43,7 +43,8 @@ pub(super) struct Jwks {
     /// When the last attempt ended.
     attempted: watch::Sender<Option<Instant>>,
     wanted: Notify,
-    pause: Duration,
+    /// Between attempts that unknown keys cause.
+    pub pause: Duration,
 }
 
 // === impl Jwks ===
@@ -177,4 +178,31 @@ fn fresh(headers: &HeaderMap) -> Duration {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(headers: &[(&'static str, &str)], secs: u64) {
+        let mut map = HeaderMap::new();
+        headers.iter().for_each(|(name, value)| {
+            map.insert(*name, value.parse().unwrap());
+        });
+        assert_eq!(fresh(&map), Duration::from_secs(secs), "{headers:?}");
+    }
+
+    #[test]
+    fn keys_are_fresh_for_as_long_as_the_issuer_says_within_bounds() {
+        check(&[], 600);
+        check(&[("cache-control", "public, Max-Age=900, must-revalidate")], 900);
+        check(&[("cache-control", "max-age=900"), ("age", "300")], 600);
+        check(&[("cache-control", "max-age=900"), ("age", "9000")], 60);
+        check(&[("cache-control", "max-age=0")], 60);
+        check(&[("cache-control", "max-age=604800")], 3_600);
+        check(&[("cache-control", "max-age=soon")], 600);
+        check(&[("cache-control", "max-age=900, no-store")], 60);
+        check(&[("cache-control", "no-cache")], 60);
+    }
 }

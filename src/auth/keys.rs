@@ -108,12 +108,17 @@ impl KeySet {
             return Err(Refused::UnknownKey);
         }
         let fitting: Vec<&Key> = named.filter(|key| key.algorithms.contains(&algorithm)).take(TRIALS_MAX).collect();
-        if fitting.is_empty() { Err(Refused::Algorithm) } else { Ok(fitting) }
+        if fitting.is_empty() { Err(self.unless_newer(id, Refused::Algorithm)) } else { Ok(fitting) }
     }
 
-    /// What it means when no candidate made the signature.
+    /// What it means that no candidate made the signature.
     pub fn mismatch(&self, id: Option<&str>) -> Refused {
-        if self.published && id.is_none() { Refused::UnknownKey } else { Refused::Signature }
+        self.unless_newer(id, Refused::Signature)
+    }
+
+    /// A token that names no key may mean one that has been published since.
+    fn unless_newer(&self, id: Option<&str>, refused: Refused) -> Refused {
+        if self.published && id.is_none() { Refused::UnknownKey } else { refused }
     }
 }
 

@@ -5,6 +5,8 @@ mod jwks;
 mod keys;
 mod refused;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::sync::Arc;

@@ -43,7 +43,7 @@ pub struct Tokens {
 }
 
 /// Where keys come from.
-enum Keys {
+pub(super) enum Keys {
     Given(Arc<KeySet>),
     Published(Arc<Jwks>),
 }
@@ -116,7 +116,7 @@ impl Tokens {
         Ok(Some(Tokens::over(auth, keys)))
     }
 
-    fn over(auth: &Auth, keys: Keys) -> Tokens {
+    pub(super) fn over(auth: &Auth, keys: Keys) -> Tokens {
         let known = Cache::builder()
             .max_capacity(KNOWN_BYTES_MAX)
             .weigher(|token: &Arc<str>, _| u32::try_from(2 * token.len() + KNOWN_BYTES_EACH).unwrap_or(u32::MAX))
