@@ -27,5 +27,7 @@ check: ## Check format and lints
 	cargo clippy --all-targets $(FEATURES) -- -D warnings
 	cargo clippy -- -D warnings
 
-bench: ## Run the benchmarks
-	cargo bench $(FEATURES)
+bench: ## Run the benchmarks, and write docs/benchmarks.md
+	@scripts/setup.sh demo
+	cargo bench $(FEATURES) --bench pure
+	cargo bench $(FEATURES) --bench answer -- --write docs/benchmarks.md

@@ -29,6 +29,9 @@ const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const STATEMENT_BYTES: usize = 1024;
 const FIELD_BYTES: usize = 256;
 
+/// How often one request reads the catalog again before it gives up on a database that keeps changing.
+pub const REBINDS_MAX: usize = 3;
+
 /// Answers intents over one schema and one database.
 pub struct Engine {
     bound: ArcSwap<Bound>,
@@ -101,15 +104,16 @@ impl Engine {
     /// The only way from an intent to an outcome.
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
-    /// again and the intent is planned anew, once.
+    /// again and the intent is planned anew; a few times, since the next change may come meanwhile.
     pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
-        let seen = self.generation();
-        match self.attempt(caller, &intent, pace).await {
-            Err(error) if error.stale => {
-                self.rebind(seen).await?;
-                self.attempt(caller, &intent, pace).await
+        let mut tries = REBINDS_MAX;
+        loop {
+            let seen = self.generation();
+            match self.attempt(caller, &intent, pace).await {
+                Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
+                result => return result,
             }
-            result => result,
+            tries -= 1;
         }
     }
 
@@ -156,6 +160,10 @@ impl Engine {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
         })?;
+        // An error that only looks like a change must not cost every statement that was planned.
+        if bound.catalog() == schema.catalog() {
+            return Ok(());
+        }
         tracing::info!("the database has changed; its catalog was read again");
         self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
         Ok(())

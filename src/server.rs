@@ -41,11 +41,14 @@ pub struct Service {
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
+    /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
+    config: Config,
 }
 
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    /// Of the start.
     pub config: Config,
 }
 
@@ -97,6 +100,18 @@ impl State {
     }
 }
 
+// === impl Status ===
+
+impl Status {
+    /// The configuration of what is served, or that of the start while there is nothing.
+    fn config<'a>(&'a self, start: &'a Config) -> &'a Config {
+        match self {
+            Status::Ready(service) => &service.config,
+            Status::Unready(_) => start,
+        }
+    }
+}
+
 // === impl Service ===
 
 impl Service {
@@ -113,7 +128,8 @@ impl Service {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
-        Ok(Service { engine, graphql, callers: callers.with_upkeep(), hash: artifact.hash.clone() })
+        let callers = callers.with_upkeep();
+        Ok(Service { engine, graphql, callers, hash: artifact.hash.clone(), config: config.clone() })
     }
 }
 

@@ -9,7 +9,9 @@ use crate::config::{LogFormat, Telemetry};
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start(telemetry: &Telemetry) {
-    let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The driver repeats every notice of PostgreSQL at `info`; whoever wants them says so.
+    let quiet = |filter: &str| format!("tokio_postgres=warn,{filter}");
+    let filter = EnvFilter::try_new(quiet(&telemetry.log)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
     let on_terminal = std::io::stderr().is_terminal();
     let format = telemetry.log_format.unwrap_or(if on_terminal { LogFormat::Pretty } else { LogFormat::Json });
     let builder = tracing_subscriber::fmt()

@@ -46,6 +46,11 @@ struct Project {
     postgres: Arc<PrivatePostgres>,
     database: String,
     databases_made: usize,
+    /// The SQL has changed and what it makes is not served: the next attempt has to load it, whatever
+    /// changes next.
+    sql_is_ahead: bool,
+    /// The database before the current one, which requests in flight may still read.
+    superseded: Option<String>,
 }
 
 async fn dev(arguments: DevArgs) -> Result<(), Failed> {
@@ -63,8 +68,15 @@ async fn dev(arguments: DevArgs) -> Result<(), Failed> {
     let progress = spinner("starting a private PostgreSQL");
     let postgres = blocking(|| PrivatePostgres::start(Options { durable: false, ..Options::default() })).await?;
     let postgres = Arc::new(postgres.map_err(|error| Failed::Message(error.to_string()))?);
-    let mut project =
-        Project { directory: arguments.dir, overrides, postgres, database: String::new(), databases_made: 0 };
+    let mut project = Project {
+        directory: arguments.dir,
+        overrides,
+        postgres,
+        database: String::new(),
+        databases_made: 0,
+        sql_is_ahead: false,
+        superseded: None,
+    };
     progress.set_message("loading the SQL");
     let loaded = project.load().await?;
     progress.set_message("compiling the schema");
@@ -135,7 +147,8 @@ impl Project {
     /// Makes the service anew and swaps it in; on failure the old one and its database stay.
     async fn reload(&mut self, state: &State, sql: bool) -> Result<Artifact, Failed> {
         let before = self.database.clone();
-        if sql {
+        self.sql_is_ahead |= sql;
+        if self.sql_is_ahead {
             self.load().await?;
         }
         let opened = async {
@@ -146,12 +159,26 @@ impl Project {
         match opened.await {
             Ok((service, artifact)) => {
                 state.serve(service);
+                self.sql_is_ahead = false;
+                if before != self.database {
+                    let unread = self.superseded.replace(before);
+                    self.drop_database(unread).await;
+                }
                 Ok(artifact)
             }
             Err(failed) => {
-                self.database = before;
+                let unserved = std::mem::replace(&mut self.database, before);
+                self.drop_database(Some(unserved).filter(|name| *name != self.database)).await;
                 Err(failed)
             }
+        }
+    }
+
+    /// Makes room. One that cannot be dropped goes with the server.
+    async fn drop_database(&self, name: Option<String>) {
+        if let Some(name) = name {
+            let postgres = self.postgres.clone();
+            let _ = blocking(move || postgres.drop_database(&name)).await;
         }
     }
 }

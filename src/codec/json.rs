@@ -243,7 +243,7 @@ fn record_list(
 /// The length of an array that must be a `record[]` of one dimension.
 #[inline]
 pub(super) fn records(array: &pg::Array<'_>) -> Result<usize, pg::Malformed> {
-    if array.item_oid == pg::RECORD_OID { array.length() } else { Err(pg::Malformed) }
+    if array.item_oid == Wire::Record.oid() { array.length() } else { Err(pg::Malformed) }
 }
 
 struct LeafList<'w> {

@@ -64,27 +64,10 @@ pub enum Fault {
     Propagated,
 }
 
-/// The columns of a row, without a look at their types; see [`fits`].
+/// The columns of a row, whose own types `exec` has compared with the shape.
 pub fn columns<'r>(row: &'r tokio_postgres::Row) -> Columns<'r> {
     let raw = |at| row.try_get::<usize, Raw<'r>>(at).ok().and_then(|raw| raw.0);
     Columns((0..row.len()).map(raw).collect())
-}
-
-/// Whether the columns of a prepared statement are those that a shape expects. Asked once for each
-/// statement, since PostgreSQL itself refuses to run one whose own columns have changed.
-pub fn fits(wires: &[Wire], columns: &[tokio_postgres::Column]) -> bool {
-    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| oid(*wire) == column.type_().oid())
-}
-
-/// The oid of the type in which a column travels.
-#[inline]
-pub fn oid(wire: Wire) -> u32 {
-    match wire {
-        Wire::Value(family) => family.oid(),
-        Wire::Array(family) => family.array_oid(),
-        Wire::Record => pg::RECORD_OID,
-        Wire::RecordArray => pg::RECORD_ARRAY_OID,
-    }
 }
 
 /// Whatever a column holds, of any type.
@@ -114,7 +97,7 @@ impl<'a> Columns<'a> {
         }
         for wire in wires {
             let (found, value) = record.field()?;
-            if found != oid(*wire) {
+            if found != wire.oid() {
                 return Err(Stop::Stale);
             }
             self.0.push(value);

@@ -3,9 +3,6 @@
 //! Nothing here knows a wire. Values that have no form of their own in Rust (numeric, dates beyond
 //! year 9999, infinities) stay in parts, so that no digit is lost on the way.
 
-pub const RECORD_OID: u32 = 2249;
-pub const RECORD_ARRAY_OID: u32 = 2287;
-
 /// The most dimensions that PostgreSQL gives an array (`MAXDIM`).
 const DIMENSIONS_MAX: usize = 6;
 const DAY_US: i64 = 86_400_000_000;

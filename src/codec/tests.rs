@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Columns, Mismatch, Segment, Stop, Trail, json, oid};
+use super::{Columns, Mismatch, Segment, Stop, Trail, json};
 use crate::plan::shape::{
     Connection, ConnectionField, ConnectionNode, Document, DocumentField, DocumentObject, DocumentSource, EdgeNode,
     EnumNames, Field, Key, Leaf, LeafKind, Node, Object, PageInfoNode, Wire,
@@ -95,7 +95,7 @@ fn document(type_name: &str, fields: Vec<DocumentField>) -> DocumentObject {
 fn record(fields: &[(Wire, Option<&[u8]>)]) -> Vec<u8> {
     let mut bytes = (fields.len() as u32).to_be_bytes().to_vec();
     for (wire, value) in fields {
-        bytes.extend(oid(*wire).to_be_bytes());
+        bytes.extend(wire.oid().to_be_bytes());
         bytes.extend(value.map_or(-1, |value| value.len() as i32).to_be_bytes());
         bytes.extend(value.unwrap_or_default());
     }

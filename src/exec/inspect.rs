@@ -182,7 +182,12 @@ impl Types {
             TypeRow { name, .. } => Family::of_type_name(name),
         };
         let known = row.in_pg_catalog && family != Family::Other;
-        let sql = if known { family.sql().to_owned() } else { row.sql.clone() };
+        let sql = match row.sql.as_str() {
+            _ if known => family.sql().to_owned(),
+            // Unquoted it would mean bit(1), and cut what is cast to it.
+            "bit" => "\"bit\"".to_owned(),
+            other => other.to_owned(),
+        };
         PgType { family, array: false, sql, builtin: known && !was_domain }
     }
 

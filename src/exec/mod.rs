@@ -4,8 +4,10 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
+mod cancel;
 mod inspect;
 mod pool;
+mod ready;
 mod rows;
 mod session;
 mod sqlstate;
@@ -112,7 +114,8 @@ impl ViewExecutor {
             }
             result => result?,
         };
-        Ok(Outcome { statement, rows: rows.holding(permit) })
+        let rows = rows.of(statement.clone()).holding(permit);
+        Ok(Outcome { statement, rows })
     }
 
     /// The right to hold a connection for as long as a reader takes.
@@ -154,23 +157,22 @@ impl ViewExecutor {
         if !self.options.session.is_empty() {
             return session::start(running, statement, parameters, &self.options.session, caller).await;
         }
-        let rows = if self.options.database.prepared_statements {
-            let prepared = running.prepare(statement).await?;
-            running.client().query_raw(&prepared, parameters).await
-        } else {
-            let typed = parameters.iter().map(|parameter| (parameter, parameter.pg_type()));
-            running.client().query_typed_raw(statement.text(), typed).await
-        };
+        let ready = running.ready(statement.text()).await?;
+        let rows = ready.query(running.client(), parameters).await;
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(statement, error)),
+            Err(error) => Err(running.failed(error)),
         }
     }
 
-    /// A round trip, to know whether the database answers.
+    /// A round trip, to know whether the database answers within the time to connect to it.
     pub async fn ping(&self) -> Result<()> {
+        let patience = self.options.database.connect_timeout;
         let running = Running::on(self.pools.get().await?);
-        let answer = running.client().simple_query("").await;
+        let Ok(answer) = tokio::time::timeout(patience, running.client().simple_query("")).await else {
+            let message = format!("the database has not answered within {} ms", patience.as_millis());
+            return Err(Error::new(Stage::Execute, Code::Unavailable, message));
+        };
         running.done();
         answer.map(drop).map_err(sqlstate::error)
     }

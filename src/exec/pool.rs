@@ -8,18 +8,20 @@
 use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
-use tokio_postgres::{CancelToken, Client};
+use tokio_postgres::Client;
 
+use super::cancel::Server;
+use super::ready::Ready;
 use super::rows::clean_up;
 use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
-use crate::sql::Statement;
 
 /// Prepared statements kept per connection; the least recently used one is closed for a new one.
 const PREPARED_MAX: usize = 256;
@@ -53,14 +55,24 @@ pub(super) struct Pools {
 pub(super) struct Connector {
     inner: deadpool_postgres::Manager,
     tls: Tls,
+    server: Option<Server>,
     timeout: Duration,
+    prepares: bool,
+    epoch: Arc<AtomicU64>,
 }
 
 /// A client with the statements prepared on it.
 pub(super) struct Connection {
     client: Arc<ClientWrapper>,
     prepared: LruCache<Box<str>, tokio_postgres::Statement, ahash::RandomState>,
+    /// Counts up when some connection finds that relations have changed; shared by all of them.
+    epoch: Arc<AtomicU64>,
+    /// The epoch in which `prepared` was made.
+    prepared_in: u64,
+    /// Whether statements are prepared at all.
+    prepares: bool,
     tls: Tls,
+    server: Option<Server>,
     timeout: Duration,
 }
 
@@ -84,10 +96,13 @@ impl Pools {
             config.application_name("fraiseql");
         }
         let tls = Tls::new(database.ssl_mode)?;
+        let epoch = Arc::new(AtomicU64::new(0));
         let pool = |size: usize| {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
-            let connector = Connector { inner, tls: tls.clone(), timeout: database.connect_timeout };
+            let server = Server::of(&config);
+            let (tls, epoch, prepares) = (tls.clone(), epoch.clone(), database.prepared_statements);
+            let connector = Connector { inner, tls, server, timeout: database.connect_timeout, prepares, epoch };
             let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
@@ -149,7 +164,16 @@ impl deadpool::managed::Manager for Connector {
         client.batch_execute(SESSION_SETTINGS).await?;
         let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
         let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
-        Ok(Connection { client, prepared, tls: self.tls.clone(), timeout: self.timeout })
+        Ok(Connection {
+            client,
+            prepared,
+            prepared_in: self.epoch.load(Ordering::Acquire),
+            prepares: self.prepares,
+            epoch: self.epoch.clone(),
+            tls: self.tls.clone(),
+            server: self.server.clone(),
+            timeout: self.timeout,
+        })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
@@ -167,12 +191,32 @@ impl Connection {
         &self.client
     }
 
-    pub fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
+    /// Ends what runs here. An error means that a cancel may still be on its way, and that nothing
+    /// may run on this connection any more.
+    pub async fn cancel(&self) -> Result<(), String> {
+        let token = self.client.cancel_token();
+        match &self.server {
+            Some(server) => server.cancel(&token, self.tls.clone()).await,
+            None => {
+                token.cancel_query(self.tls.clone()).await.map_err(|error| error.to_string())?;
+                Err("with several hosts nobody can tell when a cancel has arrived".to_owned())
+            }
+        }
     }
 
-    pub fn tls(&self) -> Tls {
-        self.tls.clone()
+    /// Drops what was prepared before relations changed.
+    fn forget_outdated(&mut self) {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if self.prepared_in != epoch {
+            self.prepared.clear();
+            self.prepared_in = epoch;
+        }
+    }
+
+    /// Makes every connection prepare anew, once however many find the same change.
+    fn end_epoch(&self) {
+        let (seen, next) = (self.prepared_in, self.prepared_in.wrapping_add(1));
+        let _ = self.epoch.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub fn timeout(&self) -> Duration {
@@ -206,26 +250,22 @@ impl Running {
         self.connection().client.clone()
     }
 
-    /// The prepared form of a statement on this connection.
-    pub async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement> {
-        self.prepare_text(statement.text(), &[]).await
-    }
-
-    pub async fn prepare_text(
-        &mut self,
-        text: &str,
-        types: &[tokio_postgres::types::Type],
-    ) -> Result<tokio_postgres::Statement> {
+    /// A statement's text, prepared on this connection where statements are.
+    pub async fn ready(&mut self, text: &str) -> Result<Ready> {
         let connection = self.0.as_mut().expect("a running connection is held until it is done");
-        if let Some(prepared) = connection.prepared.get(text) {
-            return Ok(prepared.clone());
+        if !connection.prepares {
+            return Ok(Ready::Text(text.to_owned()));
         }
-        match connection.client.prepare_typed(text, types).await {
+        connection.forget_outdated();
+        if let Some(prepared) = connection.prepared.get(text) {
+            return Ok(Ready::Prepared(prepared.clone()));
+        }
+        match connection.client.prepare(text).await {
             Ok(prepared) => {
                 if text.len() <= PREPARED_TEXT_BYTES_MAX {
                     connection.prepared.put(text.into(), prepared.clone());
                 }
-                Ok(prepared)
+                Ok(Ready::Prepared(prepared))
             }
             Err(error) => {
                 self.settled();
@@ -234,12 +274,12 @@ impl Running {
         }
     }
 
-    /// The statement has ended with an error: the connection is free, and what was prepared for
-    /// this text may be out of date.
-    pub fn failed(mut self, statement: &Statement, error: tokio_postgres::Error) -> Error {
+    /// The statement has ended with an error: the connection is free, and what was prepared may be
+    /// out of date, here and on every other connection that the caller may try next.
+    pub fn failed(mut self, error: tokio_postgres::Error) -> Error {
         let error = sqlstate::error(error);
-        if let Some(connection) = self.0.as_mut().filter(|_| error.stale) {
-            connection.prepared.pop(statement.text());
+        if let Some(connection) = self.0.as_ref().filter(|_| error.stale) {
+            connection.end_epoch();
         }
         self.settled();
         error

@@ -1,6 +1,7 @@
 //! The rows of one statement, and what happens when nobody reads them to the end.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -10,7 +11,9 @@ use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
 use super::{sqlstate, timeout};
-use crate::error::Result;
+use crate::error::{Code, Error, Result, Stage};
+use crate::plan::shape::Shape;
+use crate::sql::Statement;
 
 /// A stream of raw rows. Dropping it early cancels the statement.
 pub struct Rows {
@@ -19,6 +22,8 @@ pub struct Rows {
     commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
+    /// Whose shape the first row has to have.
+    unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -31,7 +36,12 @@ impl Rows {
         running: Running,
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
-        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None, permit: None }
+        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None, unchecked: None, permit: None }
+    }
+
+    pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
+        self.unchecked = Some(statement);
+        self
     }
 
     pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
@@ -61,7 +71,13 @@ impl Rows {
             },
         };
         match next {
-            Some(Ok(row)) => Some(Ok(row)),
+            Some(Ok(row)) => match self.unchecked.take() {
+                Some(statement) if !fits(statement.shape(), &row) => {
+                    self.running = None;
+                    Some(Err(stale()))
+                }
+                Some(_) | None => Some(Ok(row)),
+            },
             Some(Err(error)) => {
                 self.end().await.ok();
                 Some(Err(sqlstate::error(error)))
@@ -89,6 +105,18 @@ impl std::fmt::Debug for Rows {
     }
 }
 
+/// Whether a row has the columns that were planned. PostgreSQL refuses to run a prepared statement
+/// whose own columns have changed, but prepares the same text on another connection without a word.
+fn fits(shape: &Shape, row: &Row) -> bool {
+    let (wires, columns) = (shape.wires(), row.columns());
+    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == column.type_().oid())
+}
+
+fn stale() -> Error {
+    let error = Error::new(Stage::Execute, Code::Internal, "the schema and the database differ");
+    Error { stale: true, ..error.because("the statement's columns are not those that it was planned for") }
+}
+
 /// Ends whatever runs on a connection, in the background, then gives it back.
 ///
 /// The empty query behind the cancel is answered after the statement has ended, and takes the blow
@@ -101,13 +129,13 @@ pub(super) fn clean_up(pooled: Pooled) {
     runtime.spawn(async move {
         let patience = pooled.timeout();
         let idle = async {
-            pooled.cancel_token().cancel_query(pooled.tls()).await?;
+            pooled.cancel().await?;
             for _ in 0..2 {
                 if pooled.client().simple_query("").await.is_ok() {
                     break;
                 }
             }
-            pooled.client().simple_query("ROLLBACK").await
+            pooled.client().simple_query("ROLLBACK").await.map_err(|error| error.to_string())
         };
         match tokio::time::timeout(patience, idle).await {
             Ok(Ok(_)) => {}

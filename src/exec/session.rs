@@ -1,7 +1,7 @@
 //! Session variables: set for one transaction, in the same round trip as the statement.
 //!
 //! BEGIN, the settings, the statement and COMMIT are sent one behind the other without waiting. All
-//! of them are prepared before the first is sent: a statement that had to be prepared in between
+//! of them are ready before the first is sent: a statement that had to be prepared in between
 //! would let the others overtake it and run outside the transaction.
 
 use std::future::{Future, poll_fn};
@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio_postgres::types::Type;
 
 use super::pool::Running;
 use super::rows::Rows;
@@ -26,20 +25,19 @@ pub(super) async fn start(
     variables: &[SessionVariable],
     caller: &Caller,
 ) -> Result<Rows> {
-    let begin = running.prepare_text("BEGIN READ ONLY", &[]).await?;
-    let settings = running.prepare_text(&settings_text(variables), &vec![Type::TEXT; variables.len()]).await?;
-    let prepared = running.prepare(statement).await?;
-    let commit = running.prepare_text("COMMIT", &[]).await?;
-    let values: Vec<String> = variables.iter().map(|variable| value(variable, caller)).collect();
+    let begin = running.ready("BEGIN READ ONLY").await?;
+    let settings = running.ready(&settings_text(variables)).await?;
+    let ready = running.ready(statement.text()).await?;
+    let commit = running.ready("COMMIT").await?;
+    let values: Vec<Param> = variables.iter().map(|variable| Param::Text(value(variable, caller))).collect();
 
     let client = running.shared();
-    let none = || std::iter::empty::<&str>();
-    let mut begin = pin!(client.execute_raw(&begin, none()));
-    let mut set = pin!(client.execute_raw(&settings, &values));
-    let mut query = pin!(client.query_raw(&prepared, parameters));
+    let mut begin = pin!(begin.execute(&client, &[]));
+    let mut set = pin!(settings.execute(&client, &values));
+    let mut query = pin!(ready.query(&client, parameters));
     let ending = client.clone();
     let mut commit: BoxFuture<'static, Result<(), tokio_postgres::Error>> =
-        async move { ending.execute_raw(&commit, std::iter::empty::<&str>()).await.map(drop) }.boxed();
+        async move { commit.execute(&ending, &[]).await }.boxed();
 
     // The first poll of each sends it; from then on only the answers are awaited, in order.
     let (mut begun, mut done, mut rows, mut committed) = (None, None, None, None);
@@ -73,7 +71,7 @@ pub(super) async fn start(
     };
     // COMMIT of a failed transaction rolls it back.
     match commit.await {
-        Ok(()) => Err(running.failed(statement, failed)),
+        Ok(()) => Err(running.failed(failed)),
         Err(_) => Err(sqlstate::error(failed)),
     }
 }

@@ -177,6 +177,8 @@ const JSON: &[OperatorName] = &[
     row("isNotNull", &["is_not_null", "isnotnull"], Word::Null { negated: true }),
 ];
 
+/// Longest pattern: what a regular expression costs grows faster than its length.
+pub const PATTERN_BYTES_MAX: usize = 4 * 1024;
 /// Deepest nesting of a filter: objects, lists and boolean operators together.
 pub const FILTER_DEPTH_MAX: usize = 32;
 
@@ -354,7 +356,14 @@ impl<'s> FilterReader<'s, '_> {
                 (operator, Value::List(items.collect::<Result<_>>()?))
             }
             Word::Length(operator) => (operator, typed(Scalar::Int)?),
-            Word::Text(operator) => (operator, typed(Scalar::String)?),
+            Word::Text(operator) => {
+                let value = typed(Scalar::String)?;
+                if matches!(&value, Value::Text(text) if text.len() > PATTERN_BYTES_MAX) {
+                    let message = format!("{path}: a pattern may be {PATTERN_BYTES_MAX} bytes long");
+                    return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(path));
+                }
+                (operator, value)
+            }
             Word::Pattern(operator, before, after) => match typed(Scalar::String)? {
                 Value::Text(text) => (operator, Value::Text(like_pattern(&text, before, after))),
                 other => (operator, other),

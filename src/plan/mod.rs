@@ -4,6 +4,9 @@
 //! predicates, and what shape the rows will have. It writes no SQL and runs nothing. A [`Plan`] can
 //! only be made by [`plan`], which asks `guard` about the caller first and everywhere.
 
+mod columns;
+mod connection;
+mod document;
 pub mod guard;
 mod predicate;
 pub mod print;

@@ -211,6 +211,35 @@ pub enum EdgeNode {
     Node,
 }
 
+// === impl Shape ===
+
+impl Shape {
+    /// The columns of the statement's own rows.
+    pub fn wires(&self) -> &[Wire] {
+        match self {
+            Shape::One(object) | Shape::Many(object) => &object.columns,
+            Shape::Document(_) | Shape::Documents(_) => &[Wire::Value(Family::Jsonb)],
+            Shape::Connection(_) => &[Wire::Value(Family::Int8), Wire::RecordArray],
+            Shape::Count => &[Wire::Value(Family::Int8)],
+        }
+    }
+}
+
+// === impl Wire ===
+
+impl Wire {
+    /// The oid of the type that arrives; `record` and `record[]` are those of `pg_type.dat`.
+    #[inline]
+    pub fn oid(self) -> u32 {
+        match self {
+            Wire::Value(family) => family.oid(),
+            Wire::Array(family) => family.array_oid(),
+            Wire::Record => 2249,
+            Wire::RecordArray => 2287,
+        }
+    }
+}
+
 // === impl Key ===
 
 impl Key {

@@ -69,12 +69,16 @@ pub fn compile(source: &Source, project: &Project) -> Result<Compiled, Vec<Probl
     }
     complete::complete(&mut document, project, &reports);
     check::check(&document, &reports);
+    let model = (!reports.has_problems()).then(|| convert::model(&document, &project.service));
+    if let Some(model) = &model {
+        check::conflicts(&document, model, &reports);
+    }
     let (mut problems, mut warnings) = reports.into_parts();
     authoring::locate(&mut problems, source.file, &spans);
     authoring::locate(&mut warnings, source.file, &spans);
-    match problems.is_empty() {
-        true => Ok(Compiled { model: convert::model(&document, &project.service), warnings }),
-        false => Err(problems),
+    match model.filter(|_| problems.is_empty()) {
+        Some(model) => Ok(Compiled { model, warnings }),
+        None => Err(problems),
     }
 }
 

@@ -13,6 +13,7 @@ mod complete;
 pub mod field_set;
 pub mod model;
 pub mod name;
+pub mod routes;
 
 use indexmap::IndexSet;
 

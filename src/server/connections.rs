@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::{State, service};
 
-/// Time for a client to send the head of a request.
+/// Time for a client to send its first byte, and then the head of each request.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves a connection until it ends, or until the server stops and the request in flight is done.
@@ -27,6 +27,11 @@ pub async fn serve(stream: StdStream, state: Arc<State>, mut stopped: watch::Rec
     };
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    // Which protocol it is shows in the first byte, and the protocols' own timers start behind it.
+    match tokio::time::timeout(HEADER_READ_TIMEOUT, stream.readable()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) | Err(_) => return,
+    }
     let answer = service_fn(move |request: http::Request<Incoming>| {
         let state = state.clone();
         async move { Ok::<_, Infallible>(service::answer(state, request.map(Body::new)).await) }

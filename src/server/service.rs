@@ -11,16 +11,19 @@ use serde_json::{Value as Json, json};
 
 use super::{Service, State, Status};
 use crate::auth::{Caller, Refused};
+use crate::config::Config;
 use crate::error::{Code, Error};
 
 const REQUEST_ID: &str = "x-request-id";
 
 /// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+    let status = state.status();
+    let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let timeout = state.config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(&state, request, &id)).catch_unwind();
+    let timeout = config.server.request_timeout;
+    let routed = AssertUnwindSafe(route(&status, config, request, &id)).catch_unwind();
     let mut response = match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -32,21 +35,20 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&state.config.server.cors_origins, origin, response.headers_mut());
+    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
     response
 }
 
-async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
     match path {
-        "/health" => return health(state),
-        "/ready" => return ready(state).await,
+        "/health" => return health(status),
+        "/ready" => return ready(status).await,
         _ => {}
     }
-    let graphql = &state.config.graphql.path;
+    let graphql = &config.graphql.path;
     let is_graphql = path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/'));
-    let status = state.status();
-    let caller = match &*status {
+    let caller = match status {
         // A browser sends no token with the question whether it may send one.
         _ if is_graphql && request.method() == Method::OPTIONS => return preflight(),
         Status::Ready(service) => match service.callers.of(request.headers()).await {
@@ -55,11 +57,11 @@ async fn route(state: &State, request: Request<Body>, id: &str) -> Response<Body
         },
         Status::Unready(_) => Caller::anonymous(),
     };
-    match &*status {
+    match status {
         Status::Ready(service) if is_graphql => graphql_route(service, &caller, request, id).await,
         Status::Unready(reason) if is_graphql => failure(Code::Unavailable, &format!("not ready: {reason}")),
         Status::Ready(_) | Status::Unready(_) => match path {
-            "/" if state.config.graphql.playground => found(graphql),
+            "/" if config.graphql.playground => found(graphql),
             _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
         },
     }
@@ -89,8 +91,8 @@ async fn graphql_route(service: &Service, caller: &Caller, request: Request<Body
 }
 
 /// Alive, whatever the database does.
-fn health(state: &State) -> Response<Body> {
-    let hash = match &*state.status() {
+fn health(status: &Status) -> Response<Body> {
+    let hash = match status {
         Status::Ready(service) => Json::String(service.hash.clone()),
         Status::Unready(_) => Json::Null,
     };
@@ -99,8 +101,8 @@ fn health(state: &State) -> Response<Body> {
 }
 
 /// Able to answer: a schema is bound and the database replies.
-async fn ready(state: &State) -> Response<Body> {
-    let reason = match &*state.status() {
+async fn ready(status: &Status) -> Response<Body> {
+    let reason = match status {
         Status::Unready(reason) => reason.clone(),
         Status::Ready(service) => match service.engine.executor().ping().await {
             Ok(()) => return respond(StatusCode::OK, &json!({"status": "ready"})),

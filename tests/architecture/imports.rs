@@ -61,7 +61,10 @@ fn modules_import_what_the_table_allows() {
             }
         }
     }
-    for (module, allowed) in IMPORTS {
+    for (position, (module, allowed)) in IMPORTS.iter().enumerate() {
+        let is_above = |other: &str| IMPORTS[..position].iter().any(|(name, _)| *name == other);
+        let below = allowed.iter().filter(|other| !is_above(other));
+        wrong.extend(below.map(|other| format!("{module} may import {other}, which stands below it")));
         let unused = allowed.iter().filter(|other| !used.contains(&((*module).to_owned(), (**other).to_owned())));
         wrong.extend(unused.map(|other| format!("{module} may import {other}, and does not: take it off the table")));
     }

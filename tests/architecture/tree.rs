@@ -12,7 +12,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/codec/tests.rs", "rows made by hand for every node of a shape, with the builders that they share"),
     ("src/config/table.rs", "the table of keys: one row each, read from top to bottom as the reference"),
     ("src/intent/filter.rs", "the operator table and its only reader"),
-    ("src/plan/read.rs", "one walk over a selection, whose cases call each other"),
     ("tests/it/codec.rs", "the table of edge values, and the walks over it"),
 ];
 

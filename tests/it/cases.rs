@@ -67,7 +67,7 @@ async fn check(name: &str) {
             }
             let pinned = std::fs::read_to_string(&path).unwrap_or_default();
             if pinned != text {
-                let _ = writeln!(wrong, "{}\n- {}\n+ {}", path.display(), pinned.trim_end(), text.trim_end());
+                let _ = writeln!(wrong, "{}\n{}", path.display(), difference(&pinned, &text));
             }
         }
     }
@@ -80,7 +80,7 @@ async fn check(name: &str) {
 impl World {
     /// None when the SQL needs an extension that is not installed.
     async fn open(folder: &Path) -> Option<World> {
-        let model = model(folder);
+        let model = model_of(&std::fs::read_to_string(folder.join("schema.json")).unwrap());
         let config = config();
         let setup = folder.join("setup.sql");
         let Ok(sql) = std::fs::read_to_string(&setup) else {
@@ -94,9 +94,7 @@ impl World {
             }
         }
         let database = Database::loaded(&[setup]);
-        let session = Vec::new();
-        let options = ExecOptions { url: database.url(), database: config.database.clone(), session, workers: 1 };
-        let executor = Arc::new(ViewExecutor::new(options).unwrap());
+        let executor = executor(&database);
         let wanted = Schema::assumed(model.clone()).wanted();
         let schema = bind(model, executor.inspect(&wanted).await.unwrap());
         let schema = schema.unwrap_or_else(|problems| panic!("{}: {problems:#?}", folder.display()));
@@ -129,28 +127,13 @@ impl World {
             }
         }
         let answer = match &self.executor {
-            Some(executor) => self.answer(&wire, executor, &caller, limits, &ask, variables).await,
+            Some(executor) => {
+                let engine = Arc::new(Engine::new(self.schema.clone(), executor.clone(), limits));
+                format!("{}\n", self::ask(&wire, &engine, &caller, &ask, variables).await)
+            }
             None => String::new(),
         };
         [plans, statements, answer]
-    }
-
-    async fn answer(
-        &self,
-        wire: &Graphql,
-        executor: &Arc<ViewExecutor>,
-        caller: &Caller,
-        limits: Limits,
-        ask: &str,
-        variables: Map<String, Value>,
-    ) -> String {
-        let engine = Arc::new(Engine::new(self.schema.clone(), executor.clone(), limits));
-        let body = json!({"query": ask, "variables": variables}).to_string();
-        let request = http::Request::post("/graphql").header("content-type", "application/json");
-        let request = request.body(Body::from(body)).unwrap();
-        let response = wire.serve(&engine, caller, request, "a-case").await;
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        format!("{}\n", std::str::from_utf8(&bytes).unwrap())
     }
 }
 
@@ -163,18 +146,48 @@ impl Asker {
     }
 }
 
-/// The schema of a folder, compiled.
-pub fn model(folder: &Path) -> Model {
-    let text = std::fs::read_to_string(folder.join("schema.json")).unwrap();
+/// The body of the answer to one request over HTTP.
+async fn ask(
+    wire: &Graphql,
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    query: &str,
+    variables: Map<String, Value>,
+) -> String {
+    let body = json!({"query": query, "variables": variables}).to_string();
+    let request = http::Request::post("/graphql").header("content-type", "application/json");
+    let response = wire.serve(engine, caller, request.body(Body::from(body)).unwrap(), "a-request").await;
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.into()).unwrap()
+}
+
+/// An executor over a database, with the defaults of everything else.
+fn executor(database: &Database) -> Arc<ViewExecutor> {
+    let session = Vec::new();
+    let options = ExecOptions { url: database.url(), database: config().database, session, workers: 1 };
+    Arc::new(ViewExecutor::new(options).unwrap())
+}
+
+/// A schema, compiled.
+pub fn model_of(text: &str) -> Model {
     let project = Project { service: "cases".to_owned(), federation: None };
-    let compiled = compile(&Source { file: "schema.json", text: &text }, &project);
-    compiled.unwrap_or_else(|problems| panic!("{}: {problems:#?}", folder.display())).model
+    let compiled = compile(&Source { file: "schema.json", text }, &project);
+    compiled.unwrap_or_else(|problems| panic!("{problems:#?}")).model
 }
 
 /// The defaults of a service that is being developed.
 pub fn config() -> Config {
     let facts = Facts { mode: Mode::Dev, cores: 2, grpc_built_in: true };
     Config::parse("fraiseql.toml", "", &|_| None, &Overrides::default(), facts, Need::Schema).unwrap()
+}
+
+/// The lines that only one of two texts has.
+fn difference(pinned: &str, found: &str) -> String {
+    let only = |these: &str, others: &str, sign: char| -> String {
+        let lines = these.lines().filter(|line| !others.lines().any(|other| other == *line));
+        lines.map(|line| format!("{sign} {line}\n")).collect()
+    };
+    only(pinned, found, '-') + &only(found, pinned, '+')
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {

@@ -62,10 +62,10 @@ pub async fn finish(mut stream: TcpStream) -> std::io::Result<Reply> {
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
     // Bytes that were never read turn the end of the connection into a reset, behind the answer.
-    if let Err(error) = read.map_err(|_| std::io::Error::other("the server did not answer"))? {
-        if bytes.is_empty() {
-            return Err(error);
-        }
+    if let Err(error) = read.map_err(|_| std::io::Error::other("the server did not answer"))?
+        && bytes.is_empty()
+    {
+        return Err(error);
     }
     reply(&bytes).ok_or_else(|| std::io::Error::other(format!("half an answer of {} bytes", bytes.len())))
 }

@@ -42,7 +42,11 @@ impl Api {
 
     /// `more` goes into the configuration: keys of `[server]` first, then other sections.
     pub async fn with(database: &Database, schema: &Json, more: &str) -> Api {
-        let config = config(&database.url(), more);
+        Api::at(&database.url(), schema, more).await
+    }
+
+    pub async fn at(url: &str, schema: &Json, more: &str) -> Api {
+        let config = config(url, more);
         let service =
             Service::open(&config, &compiled(schema), workers()).await.unwrap_or_else(|refusal| match refusal {
                 Refusal::Problems(problems) => panic!("{problems:#?}"),

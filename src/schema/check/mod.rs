@@ -12,6 +12,7 @@ use super::authoring::reader::Reports;
 use super::authoring::{Document, Enum, Federation, Input, Interface, Type, Union};
 use super::model::Scalar;
 use crate::problem::Problem;
+pub use rest::conflicts;
 pub use values::fit;
 
 pub fn check(document: &Document, reports: &Reports) {

@@ -1,14 +1,13 @@
 //! REST routes that operations ask for: well formed, served by the right method, each once.
 
-use std::collections::HashMap;
-
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Document, Kind, Operation};
+use super::super::model::Model;
 use super::super::name::camel_case;
+use super::super::routes::{Route, routes};
 use super::{Index, Known};
 
 pub fn check(document: &Document, index: &Index, reports: &Reports) {
-    let mut routes: HashMap<(String, String), &Operation> = HashMap::new();
     for operation in document.queries.iter().chain(&document.mutations) {
         let Some(rest) = &operation.rest else { continue };
         let path = format!("{}.rest.path", operation.path);
@@ -27,15 +26,41 @@ pub fn check(document: &Document, index: &Index, reports: &Reports) {
                 reports.refuse(reports.at(&path, format!("{{{parameter}}} stands in the path twice")));
             }
         }
-        let shape = rest.path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
-        let route = (rest.method.clone(), shape.collect::<Vec<_>>().join("/"));
-        match routes.get(&route) {
-            Some(first) => {
-                let reason = format!("{} {} is the route of {} ({})", rest.method, rest.path, first.name, first.path);
-                reports.refuse(reports.at(path, reason).hint("give one of them another path"));
+    }
+}
+
+/// Two endpoints behind one method and path. Routes that nobody wrote down are among them, which only a
+/// model has, so this comes after every other check has passed.
+pub fn conflicts(document: &Document, model: &Model, reports: &Reports) {
+    let routes = routes(model);
+    let operation = |route: &Route| {
+        let operations = if route.is_mutation { &document.mutations } else { &document.queries };
+        let is_own = |operation: &&Operation| {
+            let counts = operation.count && format!("{}Count", operation.name) == *route.endpoint;
+            *operation.name == *route.endpoint || counts
+        };
+        operations.iter().find(is_own).map(|operation| operation.path.as_str()).unwrap_or_default()
+    };
+    for (first, second) in super::super::routes::conflicts(&routes) {
+        let route = &routes[second.unwrap_or(first)];
+        let (method, path) = (route.method.name(), &route.path);
+        let (reason, hint) = match second {
+            Some(_) => {
+                let first = &routes[first];
+                let reason = format!(
+                    "{method} {path} is the REST route of {} and of {} ({})",
+                    route.endpoint,
+                    first.endpoint,
+                    operation(first)
+                );
+                (reason, "give one of them another path: \"rest\": {\"path\": \"/…\"}, rest_path in Python")
             }
-            None => drop(routes.insert(route, operation)),
-        }
+            None => {
+                let reason = format!("{method} {path} is answered by the server itself, not by {}", route.endpoint);
+                (reason, "give it another path: \"rest\": {\"path\": \"/…\"}, rest_path in Python")
+            }
+        };
+        reports.refuse(reports.at(operation(route), reason).hint(hint));
     }
 }
 

@@ -14,6 +14,7 @@ use super::forms::Root;
 use super::respond::{Failure, GraphqlError};
 use super::rules;
 use super::variables::{Variable, variables};
+use crate::intent::selection::TYPENAME;
 
 /// What a document may cost before anything is run.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,10 @@ pub struct DocumentLimits {
 /// Most tokens of a document, and deepest nesting that its parser follows.
 const TOKENS_MAX: usize = 100_000;
 const RECURSION_MAX: usize = 200;
+/// Most selection sets inside each other when fragments are expanded.
+const HEIGHT_MAX: usize = 400;
+/// Most fields of introspection; the usual query of tools has a few hundred.
+const INTROSPECTED_MAX: usize = 10_000;
 /// Forms kept per operation: one for each combination of `@skip` and `@include` values.
 const FORMS_MAX: usize = 32;
 
@@ -145,8 +150,12 @@ fn mention(directives: &ast::DirectiveList, variables: &[Variable], found: &mut 
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     depth: usize,
+    /// Selection sets inside each other, those of fragments included: what the stack has to hold.
+    height: usize,
     fields: usize,
     aliases: usize,
+    /// Fields below `__schema` and `__type`, which count apart.
+    introspected: usize,
 }
 
 impl DocumentLimits {
@@ -164,16 +173,17 @@ impl DocumentLimits {
         let mut measured: HashMap<&str, Option<Cost>> = HashMap::new();
         for definition in &document.definitions {
             let Definition::OperationDefinition(operation) = definition else { continue };
-            let cost = measure(&operation.selection_set, &fragments, &mut measured);
+            let cost = measure(&operation.selection_set, &fragments, &mut measured, 0);
             let checks = [
-                (cost.depth, self.depth_max, "nested", "levels", "max_depth"),
-                (cost.fields, self.complexity_max, "selecting", "fields", "max_complexity"),
-                (cost.aliases, self.aliases_max, "using", "aliases", "max_aliases"),
+                (cost.depth, self.depth_max, "nested", "levels", " ([graphql] max_depth)"),
+                (cost.fields, self.complexity_max, "selecting", "fields", " ([graphql] max_complexity)"),
+                (cost.aliases, self.aliases_max, "using", "aliases", " ([graphql] max_aliases)"),
+                (cost.height, HEIGHT_MAX, "nesting", "selection sets and fragments", ""),
+                (cost.introspected, INTROSPECTED_MAX, "introspecting", "fields", ""),
             ];
             for (found, max, verb, unit, key) in checks {
                 if found > max {
-                    let message =
-                        format!("The operation is {verb} {found} {unit}; at most {max} are allowed ([graphql] {key}).");
+                    let message = format!("The operation is {verb} {found} {unit}; at most {max} are allowed{key}.");
                     return Err(Failure::of("TOO_COMPLEX", vec![GraphqlError::new(message)]));
                 }
             }
@@ -182,31 +192,45 @@ impl DocumentLimits {
     }
 }
 
+/// `above` counts the selection sets around these; nothing below [`HEIGHT_MAX`] of them is looked at.
 fn measure<'a>(
     selections: &'a [ast::Selection],
     fragments: &HashMap<&'a str, &'a ast::FragmentDefinition>,
     measured: &mut HashMap<&'a str, Option<Cost>>,
+    above: usize,
 ) -> Cost {
     let mut total = Cost::default();
+    if above > HEIGHT_MAX {
+        return Cost { height: above, ..total };
+    }
     for selection in selections {
         let cost = match selection {
-            // Introspection has a fixed shape and reads nothing.
-            ast::Selection::Field(field) if field.name.starts_with("__") => Cost::default(),
             ast::Selection::Field(field) => {
-                let inner = measure(&field.selection_set, fragments, measured);
+                let inner = measure(&field.selection_set, fragments, measured, above + 1);
                 let alias = usize::from(field.alias.is_some());
-                Cost {
-                    depth: inner.depth + 1,
-                    fields: inner.fields.saturating_add(1),
-                    aliases: inner.aliases.saturating_add(alias),
+                // Introspection reads nothing, and tools ask more of it than anybody asks of data.
+                if matches!(field.name.as_str(), "__schema" | "__type") {
+                    let introspected = inner.introspected.saturating_add(inner.fields);
+                    Cost { introspected, aliases: alias, height: inner.height, ..Cost::default() }
+                } else {
+                    Cost {
+                        depth: inner.depth + usize::from(field.name != TYPENAME),
+                        fields: inner.fields.saturating_add(1),
+                        aliases: inner.aliases.saturating_add(alias),
+                        ..inner
+                    }
                 }
             }
-            ast::Selection::InlineFragment(inline) => measure(&inline.selection_set, fragments, measured),
-            ast::Selection::FragmentSpread(spread) => fragment_cost(&spread.fragment_name, fragments, measured),
+            ast::Selection::InlineFragment(inline) => measure(&inline.selection_set, fragments, measured, above + 1),
+            ast::Selection::FragmentSpread(spread) => {
+                fragment_cost(&spread.fragment_name, fragments, measured, above + 1)
+            }
         };
         total.depth = total.depth.max(cost.depth);
+        total.height = total.height.max(cost.height + 1);
         total.fields = total.fields.saturating_add(cost.fields);
         total.aliases = total.aliases.saturating_add(cost.aliases);
+        total.introspected = total.introspected.saturating_add(cost.introspected);
     }
     total
 }
@@ -215,6 +239,7 @@ fn fragment_cost<'a>(
     name: &str,
     fragments: &HashMap<&'a str, &'a ast::FragmentDefinition>,
     measured: &mut HashMap<&'a str, Option<Cost>>,
+    above: usize,
 ) -> Cost {
     let Some((name, fragment)) = fragments.get_key_value(name) else { return Cost::default() };
     match measured.get(name) {
@@ -222,7 +247,7 @@ fn fragment_cost<'a>(
         Some(known) => known.unwrap_or_default(),
         None => {
             measured.insert(name, None);
-            let cost = measure(&fragment.selection_set, fragments, measured);
+            let cost = measure(&fragment.selection_set, fragments, measured, above);
             measured.insert(name, Some(cost));
             cost
         }

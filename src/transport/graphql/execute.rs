@@ -18,7 +18,7 @@ use super::request::Request;
 use super::respond::{Failure, GraphqlError};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
-use crate::engine::{Engine, Pace};
+use crate::engine::{Engine, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
 
@@ -41,8 +41,8 @@ struct Answer {
 }
 
 impl Exchange<'_> {
-    /// The body of an answer, or why there is none.
-    pub async fn run(&self, request: Request) -> std::result::Result<Chunks, Failure> {
+    /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
+    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -54,14 +54,13 @@ impl Exchange<'_> {
         let roots = self.roots(&document, &operation, root_type, &given)?;
         drop(decode);
 
-        let budget = Budget::new(self.graphql.options.response_bytes_max);
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &given, &budget).await);
+            answers.push(self.root(root, &given, budget).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, &budget).boxed());
+                all.push(self.root(root, &given, budget).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
@@ -146,17 +145,17 @@ impl Exchange<'_> {
         }
     }
 
-    /// Asks the engine and writes the rows; once more when they are of another shape than planned.
+    /// Asks the engine and writes the rows; anew when they are of another shape than planned.
     async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
-        let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
-        let span = tracing::debug_span!("encode");
-        match encode(outcome, budget).instrument(span).await {
-            Err(error) if error.stale => {
-                self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, budget).await
+        let mut tries = REBINDS_MAX;
+        loop {
+            let seen = self.engine.generation();
+            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
+                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                result => return result,
             }
-            result => result,
+            tries -= 1;
         }
     }
 

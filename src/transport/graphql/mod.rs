@@ -132,15 +132,16 @@ impl Graphql {
             Err(failure) => return refusal(&failure, media),
         };
         let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
+        let budget = encode::Budget::new(self.options.response_bytes_max);
         match requests {
-            Requests::One(request) => match exchange.run(request).await {
+            Requests::One(request) => match exchange.run(request, &budget).await {
                 Ok(body) => respond(200, media, body.into_bytes()),
                 Err(failure) => refusal(&failure, media),
             },
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
-                    answers.push(exchange.run(request).await);
+                    answers.push(exchange.run(request, &budget).await);
                 }
                 respond(200, media, batch(answers))
             }

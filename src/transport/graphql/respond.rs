@@ -27,6 +27,9 @@ pub struct Failure {
     pub retry_after_secs: Option<u64>,
 }
 
+/// Most errors of one refusal.
+const ERRORS_MAX: usize = 100;
+
 // === impl GraphqlError ===
 
 impl GraphqlError {
@@ -87,8 +90,9 @@ fn code_name(code: Code) -> &'static str {
 // === impl Failure ===
 
 impl Failure {
+    /// Tells the first errors; a document may be wrong in more places than anybody reads.
     pub fn of(code: &'static str, errors: Vec<GraphqlError>) -> Failure {
-        let errors = errors.into_iter().map(|error| GraphqlError { code, ..error }).collect();
+        let errors = errors.into_iter().take(ERRORS_MAX).map(|error| GraphqlError { code, ..error }).collect();
         Failure { errors, status: None, allow: None, retry_after_secs: None }
     }
 

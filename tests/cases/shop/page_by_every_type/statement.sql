@@ -1,6 +1,6 @@
 -- balance
 SELECT NULL::int8, ARRAY(SELECT ROW(t0.name, t0.balance::text, t0.pk_user) FROM public.v_user t0 WHERE t0.balance >= $1::text::numeric AND (t0.balance > $1::text::numeric OR (t0.balance = $1::text::numeric AND t0.pk_user > $2::int8)) ORDER BY t0.balance, t0.pk_user LIMIT 2);
---   $1 = Text("-5.0")
+--   $1 = Text("-5.00")
 --   $2 = Int8(3)
 -- rating
 SELECT NULL::int8, ARRAY(SELECT ROW(t0.name, t0.rating, t0.pk_user) FROM public.v_user t0 WHERE (t0.rating < $1::float8::float4 OR t0.rating IS NULL) OR (t0.rating = $1::float8::float4 AND t0.pk_user > $2::int8) ORDER BY t0.rating DESC NULLS LAST, t0.pk_user LIMIT 2);

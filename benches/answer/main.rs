@@ -1,0 +1,139 @@
+//! What an answer costs through the port, next to a hand-written server and to PostgreSQL alone.
+//!
+//! One run starts a private PostgreSQL with the shop in it, and on it the release binary and the
+//! baseline (`baseline.rs`), each as a process of its own. For each case both must first give the same
+//! JSON value; then rounds alternate between them, so that whatever else the machine does falls on both,
+//! and medians are compared. What counts is CPU time of server and PostgreSQL together: on a machine
+//! that also runs the load, requests per second say little.
+//!
+//! `cargo bench --features grpc-transport --bench answer -- --quick`
+
+mod alone;
+mod baseline;
+mod cases;
+mod client;
+mod contestants;
+mod decode;
+mod machine;
+mod process;
+mod project;
+mod report;
+mod rounds;
+mod startup;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::contestants::Contestants;
+use crate::project::Project;
+use crate::report::Report;
+use crate::rounds::Plan;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Compares what answers cost: fraiseql, a hand-written server, PostgreSQL alone.
+#[derive(Parser)]
+struct Arguments {
+    /// 3 rounds of half a second instead of 9 of one second.
+    #[arg(long)]
+    quick: bool,
+    /// Only the cases whose names contain this.
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// Also write the tables into this file, with the machine and the date.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Print the statements that fraiseql ran.
+    #[arg(long)]
+    statements: bool,
+    /// Keep the servers running for this long before the first round, to attach a profiler.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
+    /// Connections to PostgreSQL that each server may have; by default as many as fraiseql takes by itself.
+    #[arg(long, value_name = "N")]
+    pool: Option<usize>,
+    /// Be the baseline: serve on this port until standard input ends.
+    #[arg(long, hide = true, value_name = "PORT", requires = "connections")]
+    baseline: Option<u16>,
+    #[arg(long, hide = true)]
+    connections: Option<usize>,
+    /// Given by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Longest that a run may take, whatever hangs.
+const RUN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let (Some(port), Some(connections)) = (arguments.baseline, arguments.connections) {
+        return baseline::serve(port, connections);
+    }
+    // The load runs on one thread: a client that spreads over the cores takes them from the servers.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        // Whichever ends first, the rest is dropped, and with it every process that was started.
+        tokio::select! {
+            result = tokio::time::timeout(RUN_TIME_MAX, run(&arguments)) => {
+                result.unwrap_or_else(|_| bail!("not done after {} minutes", RUN_TIME_MAX.as_secs() / 60))
+            }
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = terminated.recv() => bail!("terminated"),
+        }
+    })
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let plan = match arguments.quick {
+        true => Plan { rounds: arguments.rounds.unwrap_or(3), round: Duration::from_millis(500) },
+        false => Plan { rounds: arguments.rounds.unwrap_or(9), round: Duration::from_secs(1) },
+    };
+    let wanted = |name: &str| arguments.case.as_deref().is_none_or(|part| name.contains(part));
+    let mut report = Report::default();
+
+    eprintln!("loading the shop into a private PostgreSQL");
+    let project = Project::new(arguments.pool.unwrap_or_else(project::pool_max))?;
+    let contestants = Contestants::start(&project).await?;
+    if arguments.wait > 0 {
+        eprintln!("fraiseql is process {}", contestants.ours.pid());
+        tokio::time::sleep(Duration::from_secs(arguments.wait)).await;
+    }
+    for case in cases::all(&contestants).await? {
+        if wanted(case.name) {
+            eprintln!("measuring: {}", case.name);
+            let compared = rounds::compare(&contestants, &case, plan)
+                .await
+                .with_context(|| format!("in the case \"{}\"", case.name))?;
+            if arguments.statements {
+                println!("{}:\n{}\n", case.name, compared.statement);
+            }
+            report.case(&case, compared);
+        }
+    }
+    drop(contestants);
+    if wanted(decode::NAME) {
+        report.figure(decode::measure(&project).await?);
+    }
+    if wanted(startup::READY) {
+        report.figure(startup::ready(&project).await?);
+    }
+    if wanted(startup::COMPILE) {
+        report.figure(startup::compile()?);
+    }
+
+    if let Some(file) = &arguments.write {
+        let text = report.document(&machine::describe(&project).await?, plan);
+        std::fs::write(file, text).with_context(|| format!("write {}", file.display()))?;
+    }
+    print!("{report}");
+    Ok(())
+}

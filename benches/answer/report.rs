@@ -1,0 +1,161 @@
+//! The tables that a run ends with.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::cases::{Case, Goal};
+use crate::rounds::{Compared, Cost, Plan};
+
+/// What was measured so far.
+#[derive(Default)]
+pub struct Report {
+    costs: Vec<[String; 9]>,
+    targets: Vec<[String; 4]>,
+}
+
+/// One number that has a target of its own.
+pub struct Figure {
+    pub name: &'static str,
+    pub value: f64,
+    pub max: f64,
+    pub unit: &'static str,
+}
+
+const COST_HEADS: [&str; 9] =
+    ["case", "who", "requests/s", "p50 ms", "p99 ms", "server CPU ms", "PostgreSQL CPU ms", "CPU ms", "peak MiB"];
+const TARGET_HEADS: [&str; 4] = ["target", "at most", "measured", ""];
+
+// === impl Report ===
+
+impl Report {
+    pub fn case(&mut self, case: &Case, compared: Compared) {
+        let Compared { ours, baseline, alone, .. } = &compared;
+        let size = size(compared.body_bytes);
+        self.costs.push(costs(format!("{}, {size}", case.name), "fraiseql", ours));
+        self.costs.push(costs(String::new(), "baseline", baseline));
+        self.costs.push(costs(String::new(), "PostgreSQL alone", alone));
+        self.costs.push(ratios(ours, baseline, compared.cpu_ratio));
+        match case.goal {
+            Goal::CpuRatio(max) => {
+                let name = format!("{}: CPU of server and PostgreSQL, ratio to the baseline", case.name);
+                self.target(name, compared.cpu_ratio, max, "");
+            }
+            Goal::PeakMib(max) => {
+                let name = format!("{}: peak memory above idle", case.name);
+                self.target(name, ours.peak_mib - compared.ours_idle_mib, max, " MiB");
+                let name = "  the same of the baseline".to_owned();
+                let above = baseline.peak_mib - compared.baseline_idle_mib;
+                self.targets.push([name, String::new(), format!("{above:.0} MiB"), String::new()]);
+            }
+        }
+    }
+
+    pub fn figure(&mut self, figure: Figure) {
+        self.target(figure.name.to_owned(), figure.value, figure.max, figure.unit);
+    }
+
+    /// The tables as a page of documentation.
+    pub fn document(&self, machine: &str, plan: Plan) -> String {
+        format!(
+            "# Benchmarks\n\n\
+             Written by `make bench`: what an answer costs, next to a hand-written server (axum, tokio-postgres, JSON \
+             made by\nSQL, prepared statements, no parsing) and to PostgreSQL alone (the statement that fraiseql runs, \
+             its rows dropped),\nall in one run on one database, `examples/shop`. Medians of {} rounds of {} ms that \
+             alternate between the three; CPU\ntime is that of all threads of the server and of all PostgreSQL \
+             processes. The load runs on the same machine, so requests\nper second compare the three and nothing \
+             else.\n\n{machine}\n\n{self}",
+            plan.rounds,
+            plan.round.as_millis()
+        )
+    }
+
+    fn target(&mut self, name: String, value: f64, max: f64, unit: &str) {
+        let verdict = if value <= max { "ok" } else { "over" };
+        self.targets.push([name, format!("{max}{unit}"), format!("{}{unit}", short(value)), verdict.to_owned()]);
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.costs.is_empty() {
+            table(f, COST_HEADS, 2, &self.costs)?;
+            writeln!(f)?;
+        }
+        table(f, TARGET_HEADS, 1, &self.targets)
+    }
+}
+
+fn costs(case: String, who: &str, cost: &Cost) -> [String; 9] {
+    let memory = if cost.peak_mib > 0.0 { format!("{:.0}", cost.peak_mib) } else { String::new() };
+    let server = if cost.server_ms > 0.0 { short(cost.server_ms) } else { String::new() };
+    [
+        case,
+        who.to_owned(),
+        format!("{:.0}", cost.requests_per_second),
+        short(cost.p50_ms),
+        short(cost.p99_ms),
+        server,
+        short(cost.postgres_ms),
+        short(cost.cpu_ms()),
+        memory,
+    ]
+}
+
+fn ratios(ours: &Cost, baseline: &Cost, cpu_ratio: f64) -> [String; 9] {
+    let of = |figure: fn(&Cost) -> f64| format!("{:.2}", figure(ours) / figure(baseline));
+    [
+        String::new(),
+        "fraiseql / baseline".to_owned(),
+        of(|cost| cost.requests_per_second),
+        of(|cost| cost.p50_ms),
+        of(|cost| cost.p99_ms),
+        of(|cost| cost.server_ms),
+        of(|cost| cost.postgres_ms),
+        format!("{cpu_ratio:.2}"),
+        of(|cost| cost.peak_mib),
+    ]
+}
+
+/// Three significant digits, more before the point.
+fn short(value: f64) -> String {
+    let before_the_point = value.abs().log10().floor().max(-3.0) as i32 + 1;
+    let decimals = usize::try_from(3 - before_the_point).unwrap_or(0);
+    format!("{value:.decimals$}")
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        ..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+/// A Markdown table that can also be read as it is; the columns after the first `left` are numbers.
+fn table<const N: usize>(f: &mut Formatter<'_>, heads: [&str; N], left: usize, rows: &[[String; N]]) -> fmt::Result {
+    let length = |text: &str| text.chars().count();
+    let width = |column: usize| {
+        rows.iter().map(|row| length(&row[column])).chain([length(heads[column]), 2]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |f: &mut Formatter<'_>, cells: [&str; N]| {
+        for (column, cell) in cells.into_iter().enumerate() {
+            match column < left {
+                true => write!(f, "| {cell:<width$} ", width = widths[column])?,
+                false => write!(f, "| {cell:>width$} ", width = widths[column])?,
+            }
+        }
+        writeln!(f, "|")
+    };
+    line(f, heads)?;
+    for (column, width) in widths.iter().enumerate() {
+        match column < left {
+            true => write!(f, "|{}", "-".repeat(width + 2))?,
+            false => write!(f, "|{}:", "-".repeat(width + 1))?,
+        }
+    }
+    writeln!(f, "|")?;
+    for row in rows {
+        line(f, std::array::from_fn(|column| row[column].as_str()))?;
+    }
+    Ok(())
+}
