@@ -29,6 +29,8 @@ use crate::schema::Schema;
 use crate::schema::artifact::Artifact;
 use crate::schema::bind::bind;
 use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptions};
+use crate::transport::rest::describe::Info;
+use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
 
 /// Waits between attempts to reach the database, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -38,6 +40,8 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 pub struct Service {
     pub engine: Arc<Engine>,
     pub graphql: Graphql,
+    /// `None` when `[rest] enabled` is off.
+    pub rest: Option<Rest>,
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
@@ -127,9 +131,10 @@ impl Service {
         let graphql = graphql(config, &schema).map_err(|reason| {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
+        let rest = config.rest.enabled.then(|| rest(config, &schema));
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
         let callers = callers.with_upkeep();
-        Ok(Service { engine, graphql, callers, hash: artifact.hash.clone(), config: config.clone() })
+        Ok(Service { engine, graphql, rest, callers, hash: artifact.hash.clone(), config: config.clone() })
     }
 }
 
@@ -162,6 +167,30 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         response_bytes_max: config.server.max_response_bytes,
     };
     Graphql::new(schema, options)
+}
+
+/// The REST wire of a configuration.
+pub fn rest(config: &Config, schema: &Schema) -> Rest {
+    // A page that the engine would refuse cannot be the default one.
+    let rows_max = config.graphql.max_page_rows.filter(|max| *max > 0).unwrap_or(u64::MAX);
+    let options = RestOptions {
+        path: config.rest.path.clone(),
+        info: Info {
+            title: config.project.name.clone(),
+            version: config.project.version.clone(),
+            description: config.project.description.clone(),
+        },
+        docs: config.rest.docs,
+        pages: PageSizes {
+            default: config.rest.default_page_size.min(rows_max),
+            max: config.rest.max_page_size.min(rows_max),
+        },
+        select: SelectLimits { depth_max: config.graphql.max_depth, fields_max: config.graphql.max_complexity },
+        etag: config.rest.etag,
+        response_bytes_max: config.server.max_response_bytes,
+        stream_idle_timeout: config.server.stream_idle_timeout,
+    };
+    Rest::new(schema, options)
 }
 
 pub fn limits(config: &Config) -> Limits {

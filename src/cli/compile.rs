@@ -1,6 +1,6 @@
 //! `fraiseql compile`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::schema::model::Model;
-use crate::server::executor;
+use crate::server::{executor, rest};
 use crate::transport::graphql::describe::{Spelling, sdl};
 
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ pub struct CompileArgs {
     /// Also write the GraphQL schema.
     #[arg(long, value_name = "FILE")]
     sdl: Option<PathBuf>,
+    /// Also write the OpenAPI description of the REST routes.
+    #[arg(long, value_name = "FILE")]
+    openapi: Option<PathBuf>,
 }
 
 pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
@@ -49,8 +52,11 @@ pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
     };
     if let Some(path) = &arguments.sdl {
         let text = sdl(&Schema::assumed(compiled.model.clone()), Spelling::Published);
-        std::fs::write(path, text)
-            .map_err(|error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}")))?;
+        write(path, &text)?;
+    }
+    if let Some(path) = &arguments.openapi {
+        let schema = Schema::assumed(compiled.model.clone());
+        write(path, &format!("{:#}\n", rest(&config, &schema).openapi(&schema)))?;
     }
     if arguments.check {
         anstream::eprintln!("{} is valid", config.fraiseql.schema_file.display());
@@ -59,6 +65,11 @@ pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
     let artifact = compile_to_disk(&config, catalog.as_ref().map(Schema::catalog))?;
     anstream::eprintln!("{}: {}", config.fraiseql.output_file.display(), summary(&artifact));
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let failed = |error| Problem::new(&path.display().to_string(), "", format!("it cannot be written: {error}"));
+    std::fs::write(path, text).map_err(failed)
 }
 
 async fn bound(config: &crate::config::Config, model: Model) -> Result<Schema, Failed> {

@@ -190,6 +190,10 @@ fn banner(config: &Config, server: &Server, artifact: &Artifact, loaded: &str, t
     anstream::println!("  database  a private PostgreSQL, {loaded}");
     anstream::println!("  schema    {}", summary(artifact));
     anstream::println!("  GraphQL   {url}{}  (open it in a browser)", config.graphql.path);
+    if config.rest.enabled {
+        let docs = if config.rest.docs { format!("{url}{}/docs", config.rest.path) } else { String::new() };
+        anstream::println!("  REST      {url}{}  {docs}", config.rest.path);
+    }
     anstream::println!("  health    {url}/health  {url}/ready");
     anstream::println!("Watching schema.py, sql/ and fraiseql.toml. Ctrl-C stops and leaves nothing behind.");
 }

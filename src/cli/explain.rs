@@ -10,12 +10,12 @@ use crate::config::{Config, Mode, Need};
 use crate::plan::{plan, print::print};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
-use crate::server::{executor, graphql, limits};
+use crate::server::{executor, graphql, limits, rest};
 use crate::sql::write;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A GraphQL query.
+    /// A GraphQL query, or a REST request: 'GET /rest/users?limit=3'.
     query: String,
     #[command(flatten)]
     config: ConfigArgs,
@@ -37,10 +37,18 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
     let variables = serde_json::from_str(&arguments.variables)
         .map_err(|error| Failed::Message(format!("--variables is not a JSON object: {error}")))?;
     let (schema, source) = runtime()?.block_on(schema(&config, &arguments))?;
-    let wire = graphql(&config, &schema).map_err(Failed::Message)?;
-    let intents = wire
-        .intents(&schema, &arguments.query, variables)
-        .map_err(|reasons| Failed::Message(format!("the query was refused\n  {}", reasons.join("\n  "))))?;
+    let intents = match rest_request(&arguments.query) {
+        Some((method, target)) => {
+            let intent = rest(&config, &schema).intent(&schema, &method, target);
+            let intent = intent.map_err(|error| Failed::Message(format!("the request was refused\n  {error}")))?;
+            vec![(format!("{method} {target}"), intent)]
+        }
+        None => {
+            let wire = graphql(&config, &schema).map_err(Failed::Message)?;
+            let intents = wire.intents(&schema, &arguments.query, variables);
+            intents.map_err(|reasons| Failed::Message(format!("the query was refused\n  {}", reasons.join("\n  "))))?
+        }
+    };
     let mut shown = Vec::new();
     for (root, intent) in intents {
         let planned = plan(&schema, &Caller::anonymous(), limits(&config), &intent);
@@ -61,6 +69,16 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
         anstream::println!("\n{sql};");
     }
     Ok(())
+}
+
+/// A method and a path, or a path alone, which no GraphQL query begins with.
+fn rest_request(text: &str) -> Option<(http::Method, &str)> {
+    let (method, target) = match text.trim().split_once(' ') {
+        Some((method, target)) if target.starts_with('/') => (method, target),
+        _ => ("GET", text.trim()),
+    };
+    let method = method.to_ascii_uppercase().parse().ok()?;
+    target.starts_with('/').then_some((method, target))
 }
 
 /// The schema with the best knowledge of the database that there is, and where that came from.

@@ -12,6 +12,7 @@
 //! `SQL_ASCII`, which has to be refused where connections are made.
 
 mod connection;
+pub mod csv;
 mod document;
 pub mod json;
 mod json_float;
@@ -33,6 +34,8 @@ use crate::plan::shape::Wire;
 
 /// What a transport encodes by; it knows nothing else of `plan`.
 pub use crate::plan::shape::Shape;
+/// A row that waits to be encoded.
+pub use tokio_postgres::Row;
 
 pub use self::trail::{MISMATCHES_MAX, Mismatch, Segment, Trail};
 

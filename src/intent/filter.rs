@@ -223,7 +223,8 @@ impl Operators {
         parts.into_iter().flatten()
     }
 
-    fn find(self, name: &str) -> Option<&'static OperatorName> {
+    /// A row of the table, by any of its spellings.
+    pub fn find(self, name: &str) -> Option<&'static OperatorName> {
         let bare = name.strip_prefix('_').unwrap_or(name);
         self.table().find(|row| row.name == bare || row.aliases.contains(&bare))
     }
@@ -239,13 +240,31 @@ fn boolean(key: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads a `where` object of `type_name`. An empty object filters nothing.
-pub fn filter(schema: &Schema, type_name: &str, json: &Json, values: &mut Values) -> Result<Option<Filter>> {
+/// Reads a filter object of `type_name`, which the caller knows as `name`. An empty object filters nothing.
+pub fn filter(
+    schema: &Schema,
+    type_name: &str,
+    json: &Json,
+    name: &str,
+    values: &mut Values,
+) -> Result<Option<Filter>> {
     let mut reader = FilterReader { schema, values };
-    match reader.level(type_name, json, "where", 0)? {
+    match reader.level(type_name, json, name, 0)? {
         Filter::All(parts) if parts.is_empty() => Ok(None),
         filter => Ok(Some(filter)),
     }
+}
+
+/// One comparison of a field; `path` is how the caller spelled it.
+pub fn comparison(
+    schema: &Schema,
+    field: &Field,
+    row: &OperatorName,
+    json: &Json,
+    path: &str,
+    values: &mut Values,
+) -> Result<Filter> {
+    FilterReader { schema, values }.comparison(field, row, json, path)
 }
 
 struct FilterReader<'s, 'v> {

@@ -368,3 +368,23 @@ impl Endpoint {
         self.arguments.values().find(|argument| argument.role == *role)
     }
 }
+
+// === impl ArgumentRole ===
+
+impl ArgumentRole {
+    /// The field or column that the argument's value has to equal.
+    pub fn equal(&self) -> Option<&Name> {
+        match self {
+            ArgumentRole::Equal(column) => Some(column),
+            ArgumentRole::Where
+            | ArgumentRole::OrderBy
+            | ArgumentRole::Limit
+            | ArgumentRole::Offset
+            | ArgumentRole::First
+            | ArgumentRole::After
+            | ArgumentRole::Last
+            | ArgumentRole::Before
+            | ArgumentRole::Value => None,
+        }
+    }
+}

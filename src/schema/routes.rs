@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Argument, ArgumentRole, Endpoint, Model, Operation, Returns, Scalar, TypeOf};
+use super::model::{Argument, Endpoint, Model, Operation, Returns, Scalar, TypeOf};
 use super::name::{Name, camel_case, pascal_case, plural, snake_case};
 
 /// One method on one path, both as clients use them.
@@ -132,9 +132,9 @@ fn key_argument(endpoint: &Endpoint) -> Option<Name> {
         matches!(&argument.ty.of, TypeOf::Named(name)
             if matches!(Scalar::of_name(name), Some(Scalar::Id | Scalar::Uuid | Scalar::Int | Scalar::BigInt | Scalar::String)))
     };
-    let column = |argument: &Argument| match &argument.role {
-        ArgumentRole::Equal(column) => column.to_string(),
-        _ => snake_case(&argument.name),
+    let column = |argument: &Argument| match argument.role.equal() {
+        Some(column) => column.to_string(),
+        None => snake_case(&argument.name),
     };
     let keys = || endpoint.arguments.values().filter(|argument| is_key_type(argument));
     let found = keys().find(|argument| column(argument) == "id");

@@ -28,9 +28,12 @@ pub async fn serve(stream: StdStream, state: Arc<State>, mut stopped: watch::Rec
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     // Which protocol it is shows in the first byte, and the protocols' own timers start behind it.
-    match tokio::time::timeout(HEADER_READ_TIMEOUT, stream.readable()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) | Err(_) => return,
+    tokio::select! {
+        first = tokio::time::timeout(HEADER_READ_TIMEOUT, stream.readable()) => match first {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        },
+        _ = stopped.changed() => return,
     }
     let answer = service_fn(move |request: http::Request<Incoming>| {
         let state = state.clone();

@@ -16,6 +16,30 @@ use crate::error::{Code, Error};
 
 const REQUEST_ID: &str = "x-request-id";
 
+/// Which wire a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Graphql,
+    Rest,
+    None,
+}
+
+// === impl Wire ===
+
+impl Wire {
+    fn of(path: &str, config: &Config) -> Wire {
+        let is_below =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if config.rest.enabled && is_below(&config.rest.path) {
+            Wire::Rest
+        } else if is_below(&config.graphql.path) {
+            Wire::Graphql
+        } else {
+            Wire::None
+        }
+    }
+}
+
 /// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let status = state.status();
@@ -46,39 +70,62 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
         "/ready" => return ready(status).await,
         _ => {}
     }
-    let graphql = &config.graphql.path;
-    let is_graphql = path == graphql || path.strip_prefix(graphql.as_str()).is_some_and(|rest| rest.starts_with('/'));
-    let caller = match status {
-        // A browser sends no token with the question whether it may send one.
-        _ if is_graphql && request.method() == Method::OPTIONS => return preflight(),
-        Status::Ready(service) => match service.callers.of(request.headers()).await {
-            Ok(caller) => caller,
-            Err(refused) => return refuse(service, is_graphql, request.headers(), refused),
-        },
-        Status::Unready(_) => Caller::anonymous(),
+    let wire = Wire::of(path, config);
+    let service = match status {
+        // A browser asks without a token whether it may send one.
+        _ if request.method() == Method::OPTIONS && wire == Wire::Graphql => return preflight(),
+        Status::Ready(service) => service,
+        Status::Unready(reason) if wire != Wire::None => {
+            return failure(Code::Unavailable, &format!("not ready: {reason}"));
+        }
+        Status::Unready(_) => return nothing(path, config),
     };
-    match status {
-        Status::Ready(service) if is_graphql => graphql_route(service, &caller, request, id).await,
-        Status::Unready(reason) if is_graphql => failure(Code::Unavailable, &format!("not ready: {reason}")),
-        Status::Ready(_) | Status::Unready(_) => match path {
-            "/" if config.graphql.playground => found(graphql),
-            _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
-        },
+    let caller = match service.callers.of(request.method(), request.headers()).await {
+        Ok(caller) => caller,
+        Err(refused) => return refuse(service, wire, request.headers(), refused, id),
+    };
+    match wire {
+        Wire::Graphql => graphql_route(service, &caller, request, id).await,
+        Wire::Rest => rest_route(service, &caller, request, id).await,
+        Wire::None => nothing(path, config),
     }
 }
 
 /// Turns away whoever has no token that holds, in the form of the wire that was asked.
-fn refuse(service: &Service, is_graphql: bool, headers: &HeaderMap, refused: Refused) -> Response<Body> {
+fn refuse(service: &Service, wire: Wire, headers: &HeaderMap, refused: Refused, id: &str) -> Response<Body> {
     let error = Error::from(refused);
-    let mut response =
-        if is_graphql { service.graphql.refuse(&error, headers) } else { failure(error.code, &error.message) };
+    let retry_after_secs = error.retry_after_secs;
+    let mut response = match (wire, &service.rest) {
+        (Wire::Graphql, _) => service.graphql.refuse(&error, headers),
+        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
+        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
+    };
     if let Some(challenge) = refused.challenge() {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    if let Some(seconds) = error.retry_after_secs {
+    if let Some(seconds) = retry_after_secs {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// What is at a path that no wire has.
+fn nothing(path: &str, config: &Config) -> Response<Body> {
+    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
+    match path {
+        "/" if config.graphql.playground => found(graphql),
+        _ if config.rest.enabled => {
+            failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
+        }
+        _ => failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}")),
+    }
+}
+
+async fn rest_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
+    let Some(rest) = &service.rest else {
+        return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
+    };
+    rest.serve(&service.engine, caller, request, id).await
 }
 
 async fn graphql_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
@@ -173,7 +220,11 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id"),
+        HeaderValue::from_static("authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("etag, location, preference-applied, retry-after, x-request-id"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

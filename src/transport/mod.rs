@@ -1,3 +1,6 @@
 //! Bytes ↔ intent: the wires of one port.
 
+pub mod asset;
+pub mod body;
 pub mod graphql;
+pub mod rest;

@@ -84,8 +84,8 @@ async fn every_scalar_from_columns_and_from_documents() {
     let schema = json!({
         "types": [
             {"name": "Row", "sql_source": "v_row", "fields": fields(&declared)},
-            {"name": "Doc", "sql_source": "v_doc", "fields": fields(&declared)}],
-        "enums": [], "queries": [list("rows", "Row", "v_row"), list("docs", "Doc", "v_doc")],
+            {"name": "Paper", "sql_source": "v_doc", "fields": fields(&declared)}],
+        "enums": [], "queries": [list("rows", "Row", "v_row"), list("papers", "Paper", "v_doc")],
     });
     let api = Api::start(&database, &schema).await;
     for (i, (column, scalar, value, text)) in SCALARS.iter().enumerate() {
@@ -93,11 +93,15 @@ async fn every_scalar_from_columns_and_from_documents() {
         let expected = format!("{{\"data\":{{\"rows\":[{{\"f{i}\":{text}}}]}}}}");
         assert_eq!(reply.text(), expected, "{value}::{column} as {scalar}");
         if !is_spelled_otherwise_in_jsonb(column, text) {
-            let reply = api.post(&json!({"query": format!("{{ docs {{ f{i} }} }}")}), &[]).await;
-            assert_eq!(reply.text(), expected.replace("rows", "docs"), "{value}::{column} as {scalar}, in a document");
+            let reply = api.post(&json!({"query": format!("{{ papers {{ f{i} }} }}")}), &[]).await;
+            assert_eq!(
+                reply.text(),
+                expected.replace("rows", "papers"),
+                "{value}::{column} as {scalar}, in a document"
+            );
         }
     }
-    for root in ["rows", "docs"] {
+    for root in ["rows", "papers"] {
         let data = api.data(&format!("{{ {root} {{ ints texts nothing days matrix }} }}"), Json::Null).await;
         assert_eq!(
             data[root],

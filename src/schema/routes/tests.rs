@@ -129,6 +129,13 @@ fn conflicts_name_both() {
         json!({"queries": [
             list("users", "User"), at(list("people", "User"), "/users"), list("docs", "User"),
             one("user", "User", &[("id", "ID")]), at(one("byName", "User", &[("name", "String")]), "/users/{name}")]}),
-        &["schema.json:1:1: x"],
+        &[
+            "schema.json:1:848: queries[1]: GET /users is the REST route of people and of users (queries[0])\n  \
+             hint: give one of them another path: \"rest\": {\"path\": \"/…\"}, rest_path in Python",
+            "schema.json:1:932: queries[2]: GET /docs is answered by the server itself, not by docs\n  \
+             hint: give it another path: \"rest\": {\"path\": \"/…\"}, rest_path in Python",
+            "schema.json:1:1082: queries[4]: GET /users/{name} is the REST route of byName and of user (queries[3])\n  \
+             hint: give one of them another path: \"rest\": {\"path\": \"/…\"}, rest_path in Python",
+        ],
     );
 }

@@ -3,33 +3,13 @@
 //! The whole body is held encoded until it is complete, because a null may propagate to the root and
 //! errors decide the status. Chunks of a fixed size keep that from costing twice its length.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use super::respond::GraphqlError;
 use crate::codec::{self, Mismatch, Segment, Shape, Stop, Trail};
 use crate::engine::{Outcome, Rows};
 use crate::error::{Code, Error, Result, Stage};
-
-/// Size at which a chunk is closed.
-const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Text in chunks; a row never spans two.
-#[derive(Debug, Default)]
-pub struct Chunks {
-    done: Vec<Bytes>,
-    current: Vec<u8>,
-    done_bytes: usize,
-}
-
-/// The bytes that all roots of one answer may still take.
-#[derive(Debug)]
-pub struct Budget {
-    left: AtomicUsize,
-    max: usize,
-}
+use crate::transport::body::{Budget, Chunks};
 
 /// The value of one root field.
 #[derive(Debug)]
@@ -38,67 +18,6 @@ pub struct Encoded {
     pub mismatches: Vec<Mismatch>,
     /// The value is null because a null propagated to it.
     pub nulled: bool,
-}
-
-// === impl Chunks ===
-
-impl Chunks {
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.current
-    }
-
-    pub fn push(&mut self, text: &[u8]) {
-        self.current.extend_from_slice(text);
-    }
-
-    /// Closes the current chunk when it is full.
-    fn rotate(&mut self) {
-        if self.current.len() >= CHUNK_BYTES {
-            self.close(CHUNK_BYTES + CHUNK_BYTES / 8);
-        }
-    }
-
-    fn close(&mut self, next_capacity: usize) {
-        let full = std::mem::replace(&mut self.current, Vec::with_capacity(next_capacity));
-        self.done_bytes += full.len();
-        self.done.push(Bytes::from(full));
-    }
-
-    pub fn append(&mut self, other: Chunks) {
-        if other.done.is_empty() {
-            return self.push(&other.current);
-        }
-        self.close(0);
-        self.done_bytes += other.done_bytes;
-        self.done.extend(other.done);
-        self.current = other.current;
-    }
-
-    pub fn into_bytes(mut self) -> Vec<Bytes> {
-        if !self.current.is_empty() {
-            self.close(0);
-        }
-        self.done
-    }
-}
-
-// === impl Budget ===
-
-impl Budget {
-    pub fn new(max: usize) -> Budget {
-        Budget { left: AtomicUsize::new(max), max }
-    }
-
-    fn spend(&self, bytes: usize) -> Result<()> {
-        let enough = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        enough.map(drop).map_err(|_| {
-            let message = format!(
-                "the answer is larger than {} bytes ([server] max_response_bytes); ask for fewer rows or fields",
-                self.max
-            );
-            Error::new(Stage::Encode, Code::TooComplex, message)
-        })
-    }
 }
 
 /// Writes the value of a root field. `Error::stale` means that the rows are not of the statement's
@@ -115,7 +34,7 @@ pub async fn encode(outcome: Outcome, budget: &Budget) -> Result<Encoded> {
             single(statement.shape(), &mut rows, &mut value, &mut trail).await?
         }
     };
-    budget.spend(value.current.len())?;
+    budget.spend(value.current_bytes())?;
     let nulled = match written {
         Ok(()) => false,
         Err(Stop::Null) => {
@@ -162,10 +81,7 @@ async fn list(
             return Ok(Err(stop));
         }
         index += 1;
-        if value.current.len() >= CHUNK_BYTES {
-            budget.spend(value.current.len())?;
-            value.rotate();
-        }
+        value.rotate(budget)?;
     }
     value.push(b"]");
     Ok(Ok(()))

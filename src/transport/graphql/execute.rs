@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::Graphql;
 use super::document::{Document, Operation};
-use super::encode::{Budget, Chunks, Encoded, encode, mismatch_error};
+use super::encode::{Encoded, encode, mismatch_error};
 use super::forms::{Forms, Root, RootKind, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
@@ -21,6 +21,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
+use crate::transport::body::{Budget, Chunks};
 
 /// Roots of one document that hold a connection at the same time.
 const ROOTS_AT_ONCE: usize = 4;

@@ -335,7 +335,7 @@ impl Site {
                     filters.push(equality(schema, column, &declared.ty, &json, &declared.name, values)?);
                 }
                 _ if json.is_null() => {}
-                ArgumentRole::Where => filters.extend(filter(schema, &self.item, &json, values)?),
+                ArgumentRole::Where => filters.extend(filter(schema, &self.item, &json, "where", values)?),
                 ArgumentRole::OrderBy => found.order = order_by(schema, &self.item, &json)?,
                 ArgumentRole::Limit => found.page.limit = Some(count(&json, &declared.name)?),
                 ArgumentRole::Offset => {

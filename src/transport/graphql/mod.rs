@@ -40,6 +40,8 @@ use crate::engine::Engine;
 use crate::error::{Code, Error};
 use crate::intent::Intent;
 use crate::schema::Schema;
+use crate::transport::asset;
+use crate::transport::body::{Budget, Chunks, body_of};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
 /// parsed document takes about 25 times its text, and a short one no less than one of
@@ -132,7 +134,7 @@ impl Graphql {
             Err(failure) => return refusal(&failure, media),
         };
         let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
-        let budget = encode::Budget::new(self.options.response_bytes_max);
+        let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
                 Ok(body) => respond(200, media, body.into_bytes()),
@@ -229,24 +231,12 @@ impl Graphql {
 
     /// GraphiQL.
     fn page(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(page::index(&self.options.path)));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::CONTENT_SECURITY_POLICY));
-        response
+        asset::page(page::index(&self.options.path), page::CONTENT_SECURITY_POLICY)
     }
 
     /// A file of the GraphiQL page: `name` is what follows `{path}/graphiql/`.
     pub fn asset(&self, name: &str) -> Option<Response<Body>> {
-        let asset = page::asset(name).filter(|_| self.options.playground)?;
-        let mut response = Response::new(Body::from(asset.bytes));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
-        if let Some(encoding) = asset.content_encoding {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
-        Some(response)
+        Some(page::asset(name).filter(|_| self.options.playground)?.respond())
     }
 
     pub fn path(&self) -> &str {
@@ -258,8 +248,8 @@ fn text_weight(text: &str) -> u32 {
     u32::try_from(text.len().max(TEXT_WEIGHT_MIN)).unwrap_or(u32::MAX)
 }
 
-fn batch(answers: Vec<Result<encode::Chunks, Failure>>) -> Vec<Bytes> {
-    let mut all = encode::Chunks::default();
+fn batch(answers: Vec<Result<Chunks, Failure>>) -> Vec<Bytes> {
+    let mut all = Chunks::default();
     all.push(b"[");
     for (i, answer) in answers.into_iter().enumerate() {
         all.push(if i > 0 { b"," } else { b"" });
@@ -288,14 +278,7 @@ fn refusal(failure: &Failure, media: MediaType) -> Response<Body> {
 }
 
 fn respond(status: u16, media: MediaType, chunks: Vec<Bytes>) -> Response<Body> {
-    let length: usize = chunks.iter().map(Bytes::len).sum();
-    let body = match <[Bytes; 1]>::try_from(chunks) {
-        Ok([single]) => Body::from(single),
-        Err(chunks) => {
-            let stream = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>));
-            Body::from_stream(stream)
-        }
-    };
+    let (body, length) = body_of(chunks);
     let mut response = Response::new(body);
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -5,6 +5,8 @@
 //! of async-graphql among them, were rejected for that. The vendored files are kept compressed, as
 //! they are sent; every browser that runs GraphiQL accepts gzip.
 
+use crate::transport::asset::{Asset, CSS, JAVASCRIPT, TEXT, escape_attribute};
+
 /// What the page may do in a browser: everything from its own origin, nothing from another.
 ///
 /// GraphiQL injects `<style>` elements and carries its fonts and icons as `data:` URLs, hence the
@@ -12,17 +14,6 @@
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src data:; img-src data:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// One file of the page, as its answer carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asset {
-    pub content_type: &'static str,
-    /// `gzip` for the vendored files, none for our own.
-    pub content_encoding: Option<&'static str>,
-    pub cache_control: &'static str,
-    /// The body in its content encoding.
-    pub bytes: &'static [u8],
-}
 
 /// The page for a GraphQL endpoint at `graphql_path`, an absolute path such as `/graphql`.
 ///
@@ -58,23 +49,21 @@ pub fn index(graphql_path: &str) -> String {
 
 /// The file that the page calls `name`, or `None` when it has no such file.
 pub fn asset(name: &str) -> Option<Asset> {
-    let vendored = |content_type, bytes| {
-        Some(Asset { content_type, content_encoding: Some("gzip"), cache_control: UNCHANGING, bytes })
-    };
-    let own =
-        |content_type, bytes| Some(Asset { content_type, content_encoding: None, cache_control: REVALIDATED, bytes });
-    match name {
-        GRAPHIQL_JS => vendored(JAVASCRIPT, include_bytes!("../../../assets/graphiql/graphiql-4.1.2.min.js.gz")),
-        GRAPHIQL_CSS => vendored(CSS, include_bytes!("../../../assets/graphiql/graphiql-4.1.2.min.css.gz")),
-        REACT_JS => vendored(JAVASCRIPT, include_bytes!("../../../assets/graphiql/react-18.3.1.production.min.js.gz")),
-        REACT_DOM_JS => {
-            vendored(JAVASCRIPT, include_bytes!("../../../assets/graphiql/react-dom-18.3.1.production.min.js.gz"))
+    Some(match name {
+        GRAPHIQL_JS => Asset::vendored(JAVASCRIPT, include_bytes!("../../../assets/graphiql/graphiql-4.1.2.min.js.gz")),
+        GRAPHIQL_CSS => Asset::vendored(CSS, include_bytes!("../../../assets/graphiql/graphiql-4.1.2.min.css.gz")),
+        REACT_JS => {
+            Asset::vendored(JAVASCRIPT, include_bytes!("../../../assets/graphiql/react-18.3.1.production.min.js.gz"))
         }
-        START_JS => own(JAVASCRIPT, include_bytes!("../../../assets/graphiql/start.js")),
+        REACT_DOM_JS => Asset::vendored(
+            JAVASCRIPT,
+            include_bytes!("../../../assets/graphiql/react-dom-18.3.1.production.min.js.gz"),
+        ),
+        START_JS => Asset::own(JAVASCRIPT, include_bytes!("../../../assets/graphiql/start.js")),
         // The licences ask to go where the files go, and the files go into the binary.
-        LICENSES => own(TEXT, include_bytes!("../../../assets/graphiql/LICENSES.txt")),
-        _ => None,
-    }
+        LICENSES => Asset::own(TEXT, include_bytes!("../../../assets/graphiql/LICENSES.txt")),
+        _ => return None,
+    })
 }
 
 // A vendored file carries its version in its name, so that browsers may keep it for good.
@@ -85,30 +74,9 @@ const REACT_DOM_JS: &str = "react-dom-18.3.1.production.min.js";
 const START_JS: &str = "start.js";
 const LICENSES: &str = "LICENSES.txt";
 
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-
-const UNCHANGING: &str = "public, max-age=31536000, immutable";
-const REVALIDATED: &str = "no-cache";
-
 // Given inline, because a browser asks for /favicon.ico when a page names no icon.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
     %3Ccircle cx='8' cy='8' r='7' fill='%23d64292'/%3E%3C/svg%3E";
-
-fn escape_attribute(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
 
 #[cfg(test)]
 mod tests {

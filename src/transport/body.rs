@@ -1,0 +1,110 @@
+//! Answers that are held in memory: text in chunks, bounded, and as the body of a response.
+//!
+//! A whole body is held encoded until it is complete, because what comes last may decide the status.
+//! Chunks of a fixed size keep that from costing twice its length.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use bytes::Bytes;
+
+use crate::error::{Code, Error, Result, Stage};
+
+/// Size at which a chunk is closed.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Text in chunks; a row never spans two.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    done: Vec<Bytes>,
+    current: Vec<u8>,
+    done_bytes: usize,
+}
+
+/// The bytes that all roots of one answer may still take.
+#[derive(Debug)]
+pub struct Budget {
+    left: AtomicUsize,
+    max: usize,
+}
+
+// === impl Chunks ===
+
+impl Chunks {
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.current
+    }
+
+    pub fn push(&mut self, text: &[u8]) {
+        self.current.extend_from_slice(text);
+    }
+
+    /// Bytes of the chunk that is not closed yet.
+    pub fn current_bytes(&self) -> usize {
+        self.current.len()
+    }
+
+    /// Closes the current chunk when it is full, which is when its bytes are counted.
+    pub fn rotate(&mut self, budget: &Budget) -> Result<()> {
+        if self.current.len() >= CHUNK_BYTES {
+            budget.spend(self.current.len())?;
+            self.close(CHUNK_BYTES + CHUNK_BYTES / 8);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, next_capacity: usize) {
+        let full = std::mem::replace(&mut self.current, Vec::with_capacity(next_capacity));
+        self.done_bytes += full.len();
+        self.done.push(Bytes::from(full));
+    }
+
+    pub fn append(&mut self, other: Chunks) {
+        if other.done.is_empty() {
+            return self.push(&other.current);
+        }
+        self.close(0);
+        self.done_bytes += other.done_bytes;
+        self.done.extend(other.done);
+        self.current = other.current;
+    }
+
+    pub fn into_bytes(mut self) -> Vec<Bytes> {
+        if !self.current.is_empty() {
+            self.close(0);
+        }
+        self.done
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    pub fn new(max: usize) -> Budget {
+        Budget { left: AtomicUsize::new(max), max }
+    }
+
+    pub fn spend(&self, bytes: usize) -> Result<()> {
+        let enough = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        enough.map(drop).map_err(|_| {
+            let message = format!(
+                "the answer is larger than {} bytes ([server] max_response_bytes); ask for fewer rows or fields",
+                self.max
+            );
+            Error::new(Stage::Encode, Code::TooComplex, message)
+        })
+    }
+}
+
+/// Chunks as the body of a response, and their length.
+pub fn body_of(chunks: Vec<Bytes>) -> (Body, usize) {
+    let length = chunks.iter().map(Bytes::len).sum();
+    let body = match <[Bytes; 1]>::try_from(chunks) {
+        Ok([single]) => Body::from(single),
+        Err(chunks) => {
+            let stream = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>));
+            Body::from_stream(stream)
+        }
+    };
+    (body, length)
+}

@@ -1,0 +1,377 @@
+//! REST over HTTP: a method and a path → an intent → bytes.
+//!
+//! Routes are derived from the schema when it is loaded, and a `select` becomes a form once per route
+//! and text. What is left of a repeat is to read the other parameters, ask the engine, and write what
+//! comes back.
+
+mod conditions;
+mod decode;
+pub mod describe;
+mod docs;
+mod encode;
+mod links;
+mod negotiate;
+mod parameters;
+mod respond;
+mod routes;
+mod select;
+mod sites;
+mod stream;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header, request};
+use moka::Equivalent;
+use moka::sync::Cache;
+use serde_json::Value as Json;
+use tracing::Instrument;
+use xxhash_rust::xxh3::Xxh3Default;
+
+pub use self::decode::PageSizes;
+use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
+use self::describe::Info;
+use self::encode::encode;
+use self::links::Asked;
+use self::negotiate::{Media, Preferences, has_already};
+use self::parameters::parameters;
+use self::respond::Failure;
+use self::routes::Table;
+pub use self::select::SelectLimits;
+use crate::auth::Caller;
+use crate::engine::{Engine, Pace};
+use crate::error::{Code, Error};
+use crate::intent::Intent;
+use crate::schema::Schema;
+use crate::schema::model::Endpoint;
+use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
+use crate::transport::asset;
+use crate::transport::body::{Budget, body_of};
+
+/// Forms kept; the least recently used one goes first.
+const FORMS_MAX: u64 = 5_000;
+/// Longest `select` whose form is kept.
+const SELECT_KEPT_BYTES_MAX: usize = 4 * 1024;
+
+/// Settings of `[rest]`, and of `[server]` where they concern this wire.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub path: String,
+    /// What the description says of the service.
+    pub info: Info,
+    pub docs: bool,
+    pub pages: PageSizes,
+    pub select: SelectLimits,
+    pub etag: bool,
+    pub response_bytes_max: usize,
+    pub stream_idle_timeout: Duration,
+}
+
+/// The REST wire of one schema.
+pub struct Rest {
+    options: Options,
+    table: Table,
+    forms: Cache<FormKey, Arc<Prepared>, ahash::RandomState>,
+    /// The description, written when it is first asked for.
+    description: OnceLock<Bytes>,
+}
+
+/// What chooses a form: a route, and what `select` says of it.
+#[derive(PartialEq, Eq, Hash)]
+struct FormKey {
+    route: usize,
+    mode: Mode,
+    select: Option<Box<str>>,
+}
+
+/// The same, borrowed from a request.
+#[derive(Hash)]
+struct FormKeyRef<'a> {
+    route: usize,
+    mode: Mode,
+    select: Option<&'a str>,
+}
+
+impl Equivalent<FormKey> for FormKeyRef<'_> {
+    fn equivalent(&self, key: &FormKey) -> bool {
+        self.route == key.route && self.mode == key.mode && self.select == key.select.as_deref()
+    }
+}
+
+/// One HTTP exchange: whom to ask, and for whom.
+struct Exchange<'a> {
+    rest: &'a Rest,
+    engine: &'a Arc<Engine>,
+    caller: &'a Caller,
+    parts: &'a request::Parts,
+    id: &'a str,
+}
+
+// === impl Rest ===
+
+impl Rest {
+    pub fn new(schema: &Schema, options: Options) -> Rest {
+        Rest {
+            table: Table::new(schema.model()),
+            forms: Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new()),
+            options,
+            description: OnceLock::new(),
+        }
+    }
+
+    /// The OpenAPI description of what is served.
+    pub fn openapi(&self, schema: &Schema) -> Json {
+        describe::openapi(schema, &self.options)
+    }
+
+    /// Answers one HTTP request.
+    pub async fn serve(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        request: http::Request<Body>,
+        id: &str,
+    ) -> Response<Body> {
+        let (parts, _body) = request.into_parts();
+        let exchange = Exchange { rest: self, engine, caller, parts: &parts, id };
+        let mut response = match exchange.run().await {
+            Ok(response) => response,
+            Err(failure) => failure.respond(id),
+        };
+        if parts.method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    /// Answers a request that is not heard.
+    pub fn refuse(&self, error: Error, id: &str) -> Response<Body> {
+        Failure::from(error).respond(id)
+    }
+
+    /// The intent behind `GET /rest/users?limit=3`; for `explain`.
+    pub fn intent(&self, schema: &Schema, method: &Method, target: &str) -> Result<Intent, Error> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let below = path.strip_prefix(self.options.path.as_str()).unwrap_or(path);
+        let (route, values) = self.route(method, below, path).map_err(|failure| failure.error)?;
+        let endpoint = self.read_endpoint(schema, route).map_err(|failure| failure.error)?;
+        let wanted = Wanted { stream: false, counted: false };
+        let decoded = self.decode(schema, endpoint, route, &values, query, wanted)?;
+        Ok(Intent::Read(decoded.read))
+    }
+
+    /// The route of a path, with the values of its parameters.
+    fn route<'p>(&self, method: &Method, below: &'p str, path: &str) -> Result<(usize, Vec<&'p str>), Failure> {
+        let Some(found) = self.table.find(below) else {
+            let hint = match self.table.nearest(below) {
+                Some(nearest) => format!("; did you mean {}{nearest}?", self.options.path),
+                None => {
+                    format!("; what there is stands at {}{}", self.options.path, OPENAPI_PATH)
+                }
+            };
+            return Err(Failure::new(Code::NotFound, format!("there is nothing at {path}{hint}")));
+        };
+        match found.route(method) {
+            Some(route) => Ok((route, found.values)),
+            None => {
+                let allow = found.allow();
+                let failure = Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"));
+                Err(Failure { allow: Some(allow), ..failure })
+            }
+        }
+    }
+
+    fn read_endpoint<'s>(&self, schema: &'s Schema, route: usize) -> Result<&'s Endpoint, Failure> {
+        let known = self.table.route(route);
+        match self.table.endpoint(route, schema.model()) {
+            Some(endpoint) if !known.is_mutation => Ok(endpoint),
+            Some(_) | None => {
+                let message = format!("{} is declared, but this build does not serve it yet", known.endpoint);
+                Err(Failure::new(Code::Unimplemented, message))
+            }
+        }
+    }
+
+    fn decode(
+        &self,
+        schema: &Schema,
+        endpoint: &Endpoint,
+        route: usize,
+        values: &[&str],
+        query: &str,
+        wanted: Wanted,
+    ) -> Result<Decoded, Error> {
+        let parameters = parameters(query)?;
+        let mode = mode_of(schema, endpoint, wanted);
+        let prepared = self.prepared(schema, endpoint, route, mode, select_text(&parameters, endpoint)?)?;
+        let path = path_values(self.table.names(route), values)?;
+        let request =
+            decode::Request { schema, endpoint, prepared: &prepared, mode, wanted, sizes: self.options.pages };
+        request.decode(path.into_iter(), &parameters)
+    }
+
+    /// The form for a text of `select`: known, or built and kept.
+    fn prepared(
+        &self,
+        schema: &Schema,
+        endpoint: &Endpoint,
+        route: usize,
+        mode: Mode,
+        select: Option<&str>,
+    ) -> Result<Arc<Prepared>, Error> {
+        if let Some(prepared) = self.forms.get(&FormKeyRef { route, mode, select }) {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(prepare(schema, endpoint, mode, select, self.options.select)?);
+        if select.is_none_or(|text| text.len() <= SELECT_KEPT_BYTES_MAX) {
+            self.forms.insert(FormKey { route, mode, select: select.map(Box::from) }, prepared.clone());
+        }
+        Ok(prepared)
+    }
+}
+
+// === impl Exchange ===
+
+impl Exchange<'_> {
+    async fn run(&self) -> Result<Response<Body>, Failure> {
+        let decode = tracing::debug_span!("decode").entered();
+        let path = self.parts.uri.path();
+        let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
+        if self.parts.method == Method::OPTIONS {
+            if let Some(found) = self.rest.table.find(below) {
+                return Ok(respond::options(&found.allow()));
+            }
+        }
+        if let Some(response) = self.own(below)? {
+            return Ok(response);
+        }
+        let (route, values) = self.rest.route(&self.parts.method, below, path)?;
+        let schema = self.engine.schema();
+        let endpoint = self.rest.read_endpoint(&schema, route)?;
+        let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
+        let preferences = Preferences::of(&self.parts.headers);
+        let wanted = Wanted { stream: media != Media::Json, counted: preferences.count };
+        let query = self.parts.uri.query().unwrap_or_default();
+        let decoded = self.rest.decode(&schema, endpoint, route, &values, query, wanted)?;
+        let is_counted = mode_of(&schema, endpoint, wanted) == Mode::Counted;
+        drop(decode);
+        drop(schema);
+        match decoded.answer {
+            Answer::Stream => self.stream(Intent::Read(decoded.read), media).await,
+            answer => {
+                let mut response = self.json(Intent::Read(decoded.read), answer, Asked { path, query }).await?;
+                if is_counted {
+                    response.headers_mut().insert("preference-applied", HeaderValue::from_static("count=exact"));
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    /// What the server answers by itself: the description and the page over it.
+    fn own(&self, below: &str) -> Result<Option<Response<Body>>, Failure> {
+        let options = &self.rest.options;
+        let file = below.strip_prefix(DOCS_PATH).filter(|_| options.docs);
+        if below != OPENAPI_PATH && file.is_none_or(|file| !file.is_empty() && !file.starts_with('/')) {
+            return Ok(None);
+        }
+        const ALLOW: &str = "GET, HEAD, OPTIONS";
+        match self.parts.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(Some(respond::options(ALLOW))),
+            _ => {
+                let message = format!("{} takes {ALLOW}, not {}", self.parts.uri.path(), self.parts.method);
+                let failure = Failure::new(Code::MethodNotAllowed, message);
+                return Err(Failure { allow: Some(ALLOW.to_owned()), ..failure });
+            }
+        }
+        let Some(file) = file else { return self.openapi().map(Some) };
+        match file.strip_prefix('/') {
+            None | Some("") => {
+                let page = docs::index(&options.info.title, &options.path);
+                Ok(Some(asset::page(page, docs::CONTENT_SECURITY_POLICY)))
+            }
+            Some(name) => match docs::asset(name) {
+                Some(asset) => Ok(Some(asset.respond())),
+                None => Err(Failure::new(Code::NotFound, format!("there is nothing at {}", self.parts.uri.path()))),
+            },
+        }
+    }
+
+    fn openapi(&self) -> Result<Response<Body>, Failure> {
+        Media::of(&self.parts.headers, &[Media::Json])?;
+        let write = || Bytes::from(self.rest.openapi(&self.engine.schema()).to_string());
+        let text = self.rest.description.get_or_init(write).clone();
+        self.tagged(vec![text])
+    }
+
+    /// Asks the engine and writes the rows; once more when they are of another shape than planned.
+    async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
+        let budget = Budget::new(self.rest.options.response_bytes_max);
+        let seen = self.engine.generation();
+        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+        let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
+        let body = match encoding.await {
+            Err(failure) if failure.error.stale => {
+                self.engine.rebind(seen).await?;
+                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, answer, asked, &budget).await?
+            }
+            result => result?,
+        };
+        self.tagged(body.into_bytes())
+    }
+
+    /// A JSON body with its tag, or only the tag when the client has the body already.
+    fn tagged(&self, chunks: Vec<Bytes>) -> Result<Response<Body>, Failure> {
+        let tag = self.rest.options.etag.then(|| tag(&chunks));
+        if let Some(tag) = tag.as_deref().filter(|tag| has_already(&self.parts.headers, tag)) {
+            let mut response = respond::data(Body::empty(), Media::Json.content_type());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            tag_response(&mut response, tag);
+            return Ok(response);
+        }
+        let (body, length) = body_of(chunks);
+        let mut response = respond::data(body, Media::Json.content_type());
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        if let Some(tag) = &tag {
+            tag_response(&mut response, tag);
+        }
+        Ok(response)
+    }
+
+    async fn stream(&self, intent: Intent, media: Media) -> Result<Response<Body>, Failure> {
+        if self.parts.method == Method::HEAD {
+            return Ok(respond::data(Body::empty(), media.content_type()));
+        }
+        let seen = self.engine.generation();
+        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Stream).await?;
+        let opened = match stream::open(outcome, media, self.id).await {
+            Err(failure) if failure.error.stale => {
+                self.engine.rebind(seen).await?;
+                let outcome = self.engine.answer(self.caller, intent, Pace::Stream).await?;
+                stream::open(outcome, media, self.id).await?
+            }
+            result => result?,
+        };
+        Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
+    }
+}
+
+/// A weak tag over the whole body: links and counts change with the data that they speak of.
+fn tag(chunks: &[Bytes]) -> String {
+    let mut hash = Xxh3Default::new();
+    chunks.iter().for_each(|chunk| hash.update(chunk));
+    format!("W/\"{:016x}\"", hash.digest())
+}
+
+fn tag_response(response: &mut Response<Body>, tag: &str) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+}
+
+#[cfg(test)]
+mod tests;

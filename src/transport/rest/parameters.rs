@@ -1,0 +1,104 @@
+//! The query string: names and values, decoded, and what a name is made of.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::error::{Code, Error, Result, Stage};
+
+/// Most parameters of one request.
+const PARAMETERS_MAX: usize = 200;
+
+/// One `name=value`, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter<'q> {
+    pub name: Cow<'q, str>,
+    pub value: Cow<'q, str>,
+}
+
+/// A parameter's name taken apart: `posts.title[like]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spelled<'n> {
+    /// `posts.title`.
+    pub path: &'n str,
+    /// `like`.
+    pub operator: Option<&'n str>,
+}
+
+/// Reads a query string, without its question mark.
+pub fn parameters(query: &str) -> Result<Vec<Parameter<'_>>> {
+    let mut parameters = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if parameters.len() >= PARAMETERS_MAX {
+            let message = format!("a request takes at most {PARAMETERS_MAX} parameters");
+            return Err(Error::new(Stage::Decode, Code::TooComplex, message));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name).ok_or_else(|| Error::invalid("the name of a parameter is not UTF-8"))?;
+        let value = decoded(value);
+        let value = value.ok_or_else(|| Error::invalid(format!("{name}: the value is not UTF-8")).at(&*name))?;
+        parameters.push(Parameter { name, value });
+    }
+    Ok(parameters)
+}
+
+/// A part of a URL with its escapes resolved; `None` when it is not UTF-8.
+pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.bytes().any(|byte| byte == b'+' || byte == b'%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// A segment of a path with its escapes resolved; a plus sign is one there.
+pub fn decoded_segment(text: &str) -> Result<Cow<'_, str>> {
+    percent_decode_str(text).decode_utf8().map_err(|_| Error::invalid("the path is not UTF-8"))
+}
+
+// === impl Spelled ===
+
+impl<'n> Spelled<'n> {
+    pub fn of(name: &'n str) -> Result<Spelled<'n>> {
+        let Some((path, rest)) = name.split_once('[') else { return Ok(Spelled { path: name, operator: None }) };
+        match rest.strip_suffix(']') {
+            Some(operator) if !operator.contains(['[', ']']) => Ok(Spelled { path, operator: Some(operator) }),
+            Some(_) | None => {
+                Err(Error::invalid(format!("{name}: write an operator as field[gte], in one pair of brackets"))
+                    .at(name))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(query: &str, expected: Result<&[(&str, &str)], &str>) {
+        let found = parameters(query);
+        let found = found.as_ref().map(|all| all.iter().map(|one| (&*one.name, &*one.value)).collect::<Vec<_>>());
+        let found = found.as_ref().map(Vec::as_slice).map_err(|error| error.message.as_str());
+        assert_eq!(found, expected, "{query}");
+    }
+
+    #[test]
+    fn query_strings() {
+        check("", Ok(&[]));
+        check("a=1&b=&c&&a=2", Ok(&[("a", "1"), ("b", ""), ("c", ""), ("a", "2")]));
+        check("a%5Bgte%5D=x+y%2B%3D%26&n=%C3%A9=1", Ok(&[("a[gte]", "x y+=&"), ("n", "é=1")]));
+        check("a=%ff", Err("a: the value is not UTF-8"));
+        check("%ff=a", Err("the name of a parameter is not UTF-8"));
+        check(&"a=1&".repeat(201), Err("a request takes at most 200 parameters"));
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(Spelled::of("age[gte]").unwrap(), Spelled { path: "age", operator: Some("gte") });
+        assert_eq!(Spelled::of("a.b").unwrap(), Spelled { path: "a.b", operator: None });
+        for bad in ["a[b", "a[b]c", "a[b][c]", "a[[b]]"] {
+            assert!(Spelled::of(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The route table as a look-up: a path → what its methods ask.
+
+use std::collections::HashMap;
+
+use crate::schema::model::{Endpoint, Model};
+use crate::schema::name::Name;
+use crate::schema::routes::{Method, Route, parameters, routes};
+
+/// Every path that is served below `[rest] path`.
+#[derive(Debug)]
+pub struct Table {
+    routes: Vec<Route>,
+    /// The parameters of each route's path.
+    names: Vec<Vec<Name>>,
+    /// Paths without parameters.
+    literal: HashMap<String, Methods>,
+    /// The others, by their number of segments.
+    patterns: HashMap<usize, Vec<Pattern>>,
+}
+
+/// A path that was found: its routes, and the values of its parameters as they stand in the URL.
+#[derive(Debug)]
+pub struct Match<'t, 'p> {
+    methods: &'t Methods,
+    pub values: Vec<&'p str>,
+}
+
+/// Positions of routes by their method.
+type Methods = Vec<(Method, usize)>;
+
+#[derive(Debug)]
+struct Pattern {
+    segments: Vec<Segment>,
+    methods: Methods,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Segment {
+    Literal(String),
+    Parameter,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub fn new(model: &Model) -> Table {
+        let routes = routes(model);
+        let names = routes.iter().map(|route| parameters(&route.path).map(Name::from).collect()).collect();
+        let mut table = Table { names, literal: HashMap::new(), patterns: HashMap::new(), routes };
+        for (position, route) in table.routes.iter().enumerate() {
+            if table.names[position].is_empty() {
+                table.literal.entry(route.path.clone()).or_default().push((route.method, position));
+                continue;
+            }
+            let parse = |segment: &str| match segment.starts_with('{') {
+                true => Segment::Parameter,
+                false => Segment::Literal(segment.to_owned()),
+            };
+            let segments: Vec<Segment> = route.path.split('/').map(parse).collect();
+            let patterns = table.patterns.entry(segments.len()).or_default();
+            match patterns.iter_mut().find(|pattern| pattern.segments == segments) {
+                Some(pattern) => pattern.methods.push((route.method, position)),
+                None => patterns.push(Pattern { segments, methods: vec![(route.method, position)] }),
+            }
+        }
+        // The pattern with the earliest literal is the more exact one: `/users/{id}/posts` before `/{a}/{b}/posts`.
+        for patterns in table.patterns.values_mut() {
+            patterns.sort_by_key(|pattern| {
+                pattern.segments.iter().map(|segment| *segment == Segment::Parameter).collect::<Vec<_>>()
+            });
+        }
+        table
+    }
+
+    pub fn route(&self, position: usize) -> &Route {
+        &self.routes[position]
+    }
+
+    /// The parameters of a route's path.
+    pub fn names(&self, position: usize) -> &[Name] {
+        &self.names[position]
+    }
+
+    /// The endpoint behind a route.
+    pub fn endpoint<'m>(&self, position: usize, model: &'m Model) -> Option<&'m Endpoint> {
+        self.routes[position].endpoint(model)
+    }
+
+    /// What is at a path below `[rest] path`.
+    pub fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p>> {
+        if let Some(methods) = self.literal.get(path) {
+            return Some(Match { methods, values: Vec::new() });
+        }
+        let segments = path.split('/').count();
+        self.patterns.get(&segments)?.iter().find_map(|pattern| pattern.matched(path))
+    }
+
+    /// Paths that are near to one that is not served, the nearest first.
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_lowercase();
+        let wanted = first(path);
+        let distance = |route: &&Route| strsim::damerau_levenshtein(&wanted, &first(&route.path));
+        let near = self.routes.iter().filter(|route| route.method == Method::Get);
+        let nearest = near.min_by_key(|route| (distance(route), route.path.len()))?;
+        (distance(&nearest) <= 1 + wanted.len() / 3).then_some(nearest.path.as_str())
+    }
+}
+
+// === impl Match ===
+
+impl Match<'_, '_> {
+    /// The route for a method; HEAD asks what GET does.
+    pub fn route(&self, method: &http::Method) -> Option<usize> {
+        let name = if *method == http::Method::HEAD { "GET" } else { method.as_str() };
+        self.methods.iter().find(|(known, _)| known.name() == name).map(|(_, position)| *position)
+    }
+
+    /// The value of `Allow`.
+    pub fn allow(&self) -> String {
+        let mut names: Vec<&str> = self.methods.iter().map(|(method, _)| method.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.contains(&"GET") {
+            names.push("HEAD");
+        }
+        names.push("OPTIONS");
+        names.join(", ")
+    }
+}
+
+// === impl Pattern ===
+
+impl Pattern {
+    fn matched<'t, 'p>(&'t self, path: &'p str) -> Option<Match<'t, 'p>> {
+        let mut values = Vec::new();
+        for (segment, text) in self.segments.iter().zip(path.split('/')) {
+            match segment {
+                Segment::Literal(literal) if literal == text => {}
+                Segment::Parameter if !text.is_empty() => values.push(text),
+                Segment::Literal(_) | Segment::Parameter => return None,
+            }
+        }
+        Some(Match { methods: &self.methods, values })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(table: &Table, path: &str, expected: Option<(&str, &[&str], &str)>) {
+        let found = table.find(path);
+        let found = found
+            .as_ref()
+            .map(|found| (table.route(found.methods[0].1).path.as_str(), found.values.clone(), found.allow()));
+        let expected = expected.map(|(route, values, allow)| (route, values.to_vec(), allow.to_owned()));
+        assert_eq!(found, expected, "{path}");
+    }
+
+    fn table() -> Table {
+        let text = include_str!("../../../tests/samples/rest.json");
+        let project = crate::schema::compile::Project { service: "rest".to_owned(), federation: None };
+        let source = crate::schema::compile::Source { file: "rest.json", text };
+        let compiled = crate::schema::compile::compile(&source, &project);
+        Table::new(&compiled.unwrap_or_else(|problems| panic!("{problems:?}")).model)
+    }
+
+    #[test]
+    fn paths() {
+        let table = table();
+        check(&table, "/users", Some(("/users", &[], "GET, POST, HEAD, OPTIONS")));
+        check(&table, "/users/7", Some(("/users/{id}", &["7"], "DELETE, GET, HEAD, OPTIONS")));
+        check(&table, "/users/me", Some(("/users/me", &[], "GET, HEAD, OPTIONS")));
+        check(&table, "/users/7/ban", Some(("/users/{id}/ban", &["7"], "POST, OPTIONS")));
+        for absent in ["", "/", "/user", "/users/", "/users/7/", "/users//ban", "/users/7/ban/x", "users"] {
+            check(&table, absent, None);
+        }
+        assert_eq!(table.nearest("/user/7"), Some("/users"));
+        assert_eq!(table.nearest("/zzz"), None);
+    }
+}
