@@ -72,6 +72,10 @@ async fn who_is_heard() {
         let answer = reply.json();
         assert!(answer["errors"][0]["message"].as_str().unwrap().contains(message), "{authorization}\n{answer}");
         assert!(answer.get("data").is_none() && answer.get("error").is_none(), "{answer}");
+        let rest = api.send("GET", "/rest/items", &[("authorization", &authorization)], b"").await;
+        assert_eq!((rest.status, &rest.json()["error"]["code"]), (401, &json!("UNAUTHENTICATED")));
+        assert!(rest.json().get("errors").is_none());
+        assert_eq!(rest.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
         // The same on every path but those that operators look at.
         let headers = [("authorization", authorization.as_str())];
         let elsewhere = api.send("GET", "/nowhere", &headers, b"").await;
@@ -95,10 +99,15 @@ async fn nobody_is_heard_without_a_token_where_one_is_required() {
         assert_eq!((reply.status, code(&reply)), (401, "UNAUTHENTICATED".to_owned()), "{query}");
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
     }
-    assert_eq!(api.get("/nowhere").await.status, 401);
+    for path in ["/nowhere", "/", "/graphql", "/rest/items", "/rest/openapi.json"] {
+        let reply = api.get(path).await;
+        assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{path}");
+    }
     assert_eq!((api.get("/health").await.status, api.get("/ready").await.status), (200, 200));
     let preflight = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
-    assert_eq!(api.send("OPTIONS", "/graphql", &preflight, b"").await.status, 204);
+    for path in ["/graphql", "/rest/items"] {
+        assert_eq!(api.send("OPTIONS", path, &preflight, b"").await.status, 204, "{path}");
+    }
     assert_eq!(ask(&api, TYPENAME, Some(&bearer(json!({})))).await.status, 200);
     // A media type of the client's choice, even when it is none.
     for (accept, media) in
@@ -201,6 +210,8 @@ async fn injected_claims() {
         let tenant = bearer(json!({"tenant_id": format!("tenant-{n}")}));
         let own = json!({"tenantSecrets": [{"name": format!("Secret {n}")}]});
         assert_eq!(data(ask(&api, query, Some(&tenant)).await), own);
+        let rest = api.send("GET", "/rest/tenantSecrets?select=name", &[("authorization", &tenant)], b"").await;
+        assert_eq!((rest.status, &rest.json()["data"]), (200, &own["tenantSecrets"]));
         // Asking for more does not show more.
         let all =
             "{ tenantSecrets(where: {or: [{name: {isNull: false}}, {name: {isNull: true}}]}, limit: 9) { name } }";
