@@ -6,16 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
 
 use super::keys::KeySet;
 
@@ -36,7 +41,13 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 /// The published keys of one issuer.
 pub(super) struct Jwks {
     uri: Uri,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    host: String,
+    /// `Authorization` of the name and the password in the URL.
+    credentials: Option<HeaderValue>,
+    /// The URL without anything secret, for the log.
+    shown: String,
+    /// `None` over plain HTTP.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
     keys: ArcSwap<KeySet>,
     /// Whether the keys have ever been fetched.
     fetched: AtomicBool,
@@ -52,21 +63,23 @@ pub(super) struct Jwks {
 impl Jwks {
     pub fn new(url: &str) -> Result<Jwks, String> {
         let uri: Uri = url.parse().map_err(|error| format!("is not a URL: {error}"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(FETCH_TIMEOUT));
-        let https =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+        let host = uri.host().ok_or("names no host")?.trim_matches(['[', ']']).to_owned();
+        let tls = match uri.scheme_str() {
+            Some("https") => {
+                let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
+                Some((connector()?, name))
+            }
+            Some(_) | None => None,
+        };
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let (user, place) = authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
+        let credentials = user.map(|user| STANDARD.encode(percent_decode_str(user).collect::<Vec<u8>>()));
         Ok(Jwks {
+            credentials: credentials.and_then(|user| HeaderValue::from_str(&format!("Basic {user}")).ok()),
+            shown: format!("{}://{place}{}", uri.scheme_str().unwrap_or("http"), uri.path()),
             uri,
-            // Fetches are minutes apart: a connection would not live that long.
-            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https),
+            host,
+            tls,
             keys: ArcSwap::default(),
             fetched: AtomicBool::new(false),
             attempted: watch::Sender::new(None),
@@ -105,7 +118,7 @@ impl Jwks {
                 }
                 Err(reason) => {
                     let known = self.keys().len();
-                    tracing::warn!("the keys at {} cannot be fetched, {known} are known: {reason}", self.uri);
+                    tracing::warn!("the keys at {} cannot be fetched, {known} are known: {reason}", self.shown);
                     let wait = retry;
                     retry = (retry * 2).min(RETRY_MAX);
                     wait
@@ -139,30 +152,74 @@ impl Jwks {
         let (headers, body) = tokio::time::timeout(FETCH_TIMEOUT, self.get()).await.map_err(late)??;
         let keys = KeySet::jwks(&body)?;
         if keys.len() == 0 {
-            tracing::warn!("{} publishes no key that signs", self.uri);
+            tracing::warn!("{} publishes no key that signs", self.shown);
         }
         self.keys.store(Arc::new(keys));
         self.fetched.store(true, Ordering::Release);
         Ok(fresh(&headers))
     }
 
+    /// One request on a connection of its own: fetches are minutes apart.
     async fn get(&self) -> Result<(HeaderMap, Bytes), String> {
-        let request =
-            Request::get(self.uri.clone()).header(header::ACCEPT, "application/jwk-set+json, application/json");
-        let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
-        let response = self.client.request(request).await.map_err(|error| chain(&error))?;
-        let (parts, body) = response.into_parts();
-        if parts.status != StatusCode::OK {
-            return Err(format!("the answer is {}", parts.status));
+        let port = self.uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
+        let stream = TcpStream::connect((self.host.as_str(), port)).await.map_err(|error| error.to_string())?;
+        match &self.tls {
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await.map_err(|error| error.to_string())?;
+                self.ask(stream).await
+            }
+            None => self.ask(stream).await,
         }
-        let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
-        Ok((parts.headers, body.map_err(|error| chain(&*error))?.to_bytes()))
     }
+
+    async fn ask(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(HeaderMap, Bytes), String> {
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let mut request = Request::get(path)
+            .header(header::HOST, authority.rsplit('@').next().unwrap_or_default())
+            .header(header::ACCEPT, "application/jwk-set+json, application/json");
+        if let Some(credentials) = &self.credentials {
+            request = request.header(header::AUTHORIZATION, credentials);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| chain(&error))?;
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
+            let (parts, body) = response.into_parts();
+            if parts.status != StatusCode::OK {
+                return Err(format!("the answer is {}", parts.status));
+            }
+            let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
+            Ok((parts.headers, body.map_err(|error| chain(&*error))?.to_bytes()))
+        };
+        // The connection moves only while it is polled, and may end as soon as all of the answer is read.
+        let driven = async {
+            match connection.await {
+                Ok(()) => std::future::pending().await,
+                Err(error) => chain(&error),
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            reason = driven => Err(reason),
+        }
+    }
+}
+
+fn connector() -> Result<TlsConnector, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// How long an answer may be used, from `Cache-Control` and `Age`.
 fn fresh(headers: &HeaderMap) -> Duration {
-    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let control = text(header::CACHE_CONTROL).to_ascii_lowercase();
     let directives = || control.split(',').map(str::trim);
     if directives().any(|directive| matches!(directive, "no-cache" | "no-store")) {
@@ -182,7 +239,36 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{AlertDescription, ServerConfig};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+
+    /// An issuer over HTTPS whose certificate nobody vouches for: both sides say so.
+    #[tokio::test]
+    async fn certificates_are_checked() {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("../../tests/keys/localhost.crt.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../tests/keys/p256.pem")).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let jwks = Jwks::new(&format!("https://{}/jwks.json", listener.local_addr().unwrap())).unwrap();
+        let accept = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            TlsAcceptor::from(Arc::new(config)).accept(stream).await.map(drop).unwrap_err()
+        };
+        let (fetched, refused) = tokio::join!(jwks.fetch(), accept);
+        assert!(fetched.unwrap_err().contains("invalid peer certificate"));
+        let alert = rustls::Error::AlertReceived(AlertDescription::UnknownCA);
+        assert_eq!(refused.get_ref().and_then(|error| error.downcast_ref()), Some(&alert));
+    }
 
     #[track_caller]
     fn check(headers: &[(&'static str, &str)], secs: u64) {

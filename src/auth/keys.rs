@@ -63,7 +63,7 @@ impl KeySet {
         if holds("PRIVATE KEY-----") {
             return Err("it holds a private key; `openssl pkey -in FILE -pubout` writes its public key");
         }
-        if holds("BEGIN CERTIFICATE-----") {
+        if holds(" CERTIFICATE-----") {
             return Err("it holds a certificate; `openssl x509 -in FILE -pubkey -noout` writes its public key");
         }
         if let Ok(key) = DecodingKey::from_rsa_pem(pem) {

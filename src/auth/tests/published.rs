@@ -20,6 +20,8 @@ use super::*;
 struct Issuer {
     answer: Arc<Mutex<(u16, String)>>,
     asked: Arc<AtomicUsize>,
+    /// The last request.
+    request: Arc<Mutex<String>>,
     url: String,
     _server: AbortOnDropHandle<()>,
 }
@@ -30,13 +32,15 @@ impl Issuer {
         let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
         let answer = Arc::new(Mutex::new((status, body.to_string())));
         let asked = Arc::new(AtomicUsize::new(0));
-        let (answers, count) = (answer.clone(), asked.clone());
+        let last = Arc::new(Mutex::new(String::new()));
+        let (answers, count, kept) = (answer.clone(), asked.clone(), last.clone());
         let server = tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = [0; 4096];
                 let read = stream.read(&mut request).await.unwrap();
                 assert!(request[..read].starts_with(b"GET /jwks.json HTTP/1.1\r\n"));
+                *kept.lock().unwrap() = String::from_utf8_lossy(&request[..read]).into_owned();
                 count.fetch_add(1, Ordering::SeqCst);
                 let (status, body) = answers.lock().unwrap().clone();
                 let head =
@@ -44,7 +48,7 @@ impl Issuer {
                 let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
             }
         });
-        Issuer { answer, asked, url, _server: AbortOnDropHandle::new(server) }
+        Issuer { answer, asked, request: last, url, _server: AbortOnDropHandle::new(server) }
     }
 
     fn answers(&self, status: u16, body: impl ToString) {
@@ -180,6 +184,17 @@ async fn keys_that_were_never_there_are_not_the_callers_fault() {
     assert_eq!(identify(&tokens, &signed(&json!({"alg": "none"}), &json!({}), "")).await, Err(Refused::Algorithm));
     issuer.answers(200, set(&[jwk("a", P256)]));
     assert!(tokens.identify(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_name_and_a_password_go_into_the_request() {
+    let mut issuer = Issuer::start(200, set(&[jwk("a", P256)])).await;
+    issuer.url = issuer.url.replace("http://", "http://us%20er:pass@");
+    let (tokens, _upkeep) = issuer.tokens(Duration::ZERO);
+    assert!(tokens.identify(&token("ES256", "a", P256)).await.is_ok());
+    let request = issuer.request.lock().unwrap().to_ascii_lowercase();
+    let basic = format!("authorization: basic {}\r\n", STANDARD.encode("us er:pass").to_ascii_lowercase());
+    assert!(request.contains(&basic) && request.contains("\r\nhost: 127.0.0.1:"), "{request}");
 }
 
 #[test]
