@@ -19,7 +19,6 @@ demo: ## Serve the shop on port 8080, with a PostgreSQL of its own
 test: setup ## Run every test, against a real PostgreSQL
 	@if [ -d python/tests ]; then \
 		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m unittest discover -s python/tests -t python; fi
-	@if [ -f tests/clients/package.json ]; then cargo build $(FEATURES) && npm test --prefix tests/clients; fi
 	cargo test $(FEATURES)
 
 check: ## Check format and lints

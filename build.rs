@@ -42,7 +42,9 @@ fn compile_protos() {
     if protos.is_empty() {
         return;
     }
-    let descriptors = protox::compile(&protos, [&root]).unwrap_or_else(|error| panic!("{error:?}"));
+    // Named by what is generated for a schema, not by what lies here.
+    let files = protos.iter().map(PathBuf::as_path).chain([Path::new("google/protobuf/field_mask.proto")]);
+    let descriptors = protox::compile(files, [&root]).unwrap_or_else(|error| panic!("{error:?}"));
     let encoded = protox::prost_reflect::prost::Message::encode_to_vec(&descriptors);
     fs::write(out_directory().join("descriptors.bin"), encoded).expect("OUT_DIR can be written");
     tonic_prost_build::configure()

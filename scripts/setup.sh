@@ -64,6 +64,16 @@ if ! has_python; then
     exit 1
 fi
 
+# GraphiQL is tried in a browser. Where none can be had that test is skipped, except in continuous
+# integration.
+chromium=${CHROMIUM:-/usr/bin/chromium}
+if [ "$purpose" = everything ] && [ ! -x "$chromium" ]; then
+    if ! { [ "$(id -u)" -eq 0 ] && have apt-get && apt_install chromium && [ -x "$chromium" ]; }; then
+        echo "setup: there is no Chromium at $chromium; GraphiQL is not tried in a browser" >&2
+        [ -z "${CI:-}" ] || exit 1
+    fi
+fi
+
 if [ "$purpose" = everything ] && [ -f tests/clients/package.json ]; then
     installed=tests/clients/node_modules/.package-lock.json
     if [ ! -f "$installed" ] || [ tests/clients/package-lock.json -nt "$installed" ]; then

@@ -8,6 +8,8 @@
 
 mod callers;
 mod connections;
+#[cfg(feature = "grpc-transport")]
+mod grpc;
 mod service;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -42,6 +44,8 @@ pub struct Service {
     pub graphql: Graphql,
     /// `None` when `[rest] enabled` is off.
     pub rest: Option<Rest>,
+    #[cfg(feature = "grpc-transport")]
+    pub grpc: Option<crate::transport::grpc::Grpc>,
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
@@ -132,9 +136,19 @@ impl Service {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
+        #[cfg(feature = "grpc-transport")]
+        let grpc = grpc::grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
-        let callers = callers.with_upkeep();
-        Ok(Service { engine, graphql, rest, callers, hash: artifact.hash.clone(), config: config.clone() })
+        Ok(Service {
+            engine,
+            graphql,
+            rest,
+            #[cfg(feature = "grpc-transport")]
+            grpc,
+            callers: callers.with_upkeep(),
+            hash: artifact.hash.clone(),
+            config: config.clone(),
+        })
     }
 }
 

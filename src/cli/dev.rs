@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::lock::{self, Changes};
 use super::project::{compile_to_disk, export, load_config, sql_files, summary};
 use super::{Failed, runtime, stop_signal};
 use crate::config::{Config, Mode, Need, Overrides};
@@ -136,7 +137,7 @@ impl Project {
         let overrides = Overrides { database_url: Some(self.postgres.url(&self.database)), ..self.overrides.clone() };
         let config = load_config(&self.directory.join("fraiseql.toml"), &overrides, Mode::Dev, Need::Service)?;
         export(&config, &self.directory).await?;
-        let artifact = compile_to_disk(&config, None)?;
+        let artifact = compile_to_disk(&config, None, Changes::Dev)?;
         Ok((config, artifact))
     }
 
@@ -193,6 +194,12 @@ fn banner(config: &Config, server: &Server, artifact: &Artifact, loaded: &str, t
     if config.rest.enabled {
         let docs = if config.rest.docs { format!("{url}{}/docs", config.rest.path) } else { String::new() };
         anstream::println!("  REST      {url}{}  {docs}", config.rest.path);
+    }
+    if config.grpc.enabled
+        && let Ok(service) = lock::service_name(config, &artifact.model)
+    {
+        anstream::println!("  gRPC      localhost:{port}  {service}");
+        anstream::println!("            buf curl --http2-prior-knowledge --protocol grpc {url} --list-methods");
     }
     anstream::println!("  health    {url}/health  {url}/ready");
     anstream::println!("Watching schema.py, sql/ and fraiseql.toml. Ctrl-C stops and leaves nothing behind.");

@@ -4,6 +4,7 @@ mod compile;
 mod dev;
 mod explain;
 pub mod init;
+mod lock;
 mod project;
 pub mod report;
 mod run;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::Failed;
+use super::lock::{self, Changes};
 use crate::config::{Config, Mode, Need, Overrides};
 use crate::dev::export::Authoring;
 use crate::problem::Problem;
@@ -58,9 +59,10 @@ pub fn compile_schema(config: &Config) -> Result<Compiled, Failed> {
 }
 
 /// Compiles, and writes the artifact where it can be written.
-pub fn compile_to_disk(config: &Config, catalog: Option<&Catalog>) -> Result<Artifact, Failed> {
+pub fn compile_to_disk(config: &Config, catalog: Option<&Catalog>, changes: Changes) -> Result<Artifact, Failed> {
     let compiled = compile_schema(config)?;
-    let bytes = artifact::write(&compiled.model, catalog);
+    let lock = lock::settle(config, &compiled.model, changes)?;
+    let bytes = artifact::write(&compiled.model, catalog, lock.as_ref());
     let path = &config.fraiseql.output_file;
     if let Err(error) = std::fs::write(path, &bytes) {
         anstream::eprintln!("warning: {} cannot be written: {error}", path.display());
@@ -72,9 +74,12 @@ pub fn compile_to_disk(config: &Config, catalog: Option<&Catalog>) -> Result<Art
 pub fn load_artifact(config: &Config, config_path: &Path) -> Result<Artifact, Failed> {
     let path = &config.fraiseql.output_file;
     let compiled = modified(path);
-    let sources = [modified(&config.fraiseql.schema_file), modified(config_path)];
-    if compiled.is_none() || (sources[0].is_some() && sources.iter().any(|source| *source > compiled)) {
-        return compile_to_disk(config, None);
+    let lock = modified(&lock::path(config));
+    let schema = modified(&config.fraiseql.schema_file);
+    let is_stale = [schema, modified(config_path), lock].iter().any(|source| *source > compiled);
+    let is_unnumbered = config.grpc.enabled && lock.is_none();
+    if compiled.is_none() || (schema.is_some() && (is_stale || is_unnumbered)) {
+        return compile_to_disk(config, None, Changes::Append);
     }
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| Problem::new(&file, "", format!("it cannot be read: {error}")))?;

@@ -61,9 +61,9 @@ pub fn connection(
 }
 
 /// The edges that are shown, first to last.
-struct Page<'s, 'c> {
+pub(super) struct Page<'s, 'c> {
     connection: &'s Connection,
-    edges: SmallVec<[&'c [u8]; 32]>,
+    pub(super) edges: SmallVec<[&'c [u8]; 32]>,
     /// There were more than the page shows.
     more: bool,
 }
@@ -71,7 +71,7 @@ struct Page<'s, 'c> {
 // === impl Page ===
 
 impl<'s, 'c> Page<'s, 'c> {
-    fn read(connection: &'s Connection, columns: &Columns<'c>) -> Result<Page<'s, 'c>, Stop> {
+    pub(super) fn read(connection: &'s Connection, columns: &Columns<'c>) -> Result<Page<'s, 'c>, Stop> {
         let mut page = Page { connection, edges: SmallVec::new(), more: false };
         // No array is an empty one: `array_agg` over nothing.
         let Some(bytes) = columns.at(1)? else { return Ok(page) };
@@ -112,11 +112,11 @@ impl<'s, 'c> Page<'s, 'c> {
 
     // On the side to which rows were fetched the extra one tells; on the other the cursor.
 
-    fn has_next(&self) -> bool {
+    pub(super) fn has_next(&self) -> bool {
         if self.connection.reversed { self.connection.has_cursor } else { self.more }
     }
 
-    fn has_previous(&self) -> bool {
+    pub(super) fn has_previous(&self) -> bool {
         if self.connection.reversed { self.more } else { self.connection.has_cursor }
     }
 
@@ -227,7 +227,7 @@ impl<'s, 'c> Page<'s, 'c> {
     }
 
     /// The values of the cursor's columns as a JSON array, in base64.
-    fn cursor(
+    pub(super) fn cursor(
         &self,
         columns: &Columns<'_>,
         place: Place<'_>,

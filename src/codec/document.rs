@@ -60,7 +60,7 @@ pub(super) fn does_not_fit(scalar: Scalar, text: &[u8]) -> String {
 }
 
 /// An excerpt of a value, in quotes when it is a string.
-fn quoted(text: &[u8]) -> String {
+pub(super) fn quoted(text: &[u8]) -> String {
     match content(text) {
         Some(content) => format!("\"{}\"", excerpt(content)),
         None => excerpt(text),
@@ -86,7 +86,7 @@ fn scalar_name(scalar: Scalar) -> &'static str {
 }
 
 /// The value of `__typename` with its quotes, when the value is an object that has one.
-fn type_name_of(mut scan: Scan<'_>) -> Result<Option<&[u8]>, Fault> {
+pub(super) fn type_name_of(mut scan: Scan<'_>) -> Result<Option<&[u8]>, Fault> {
     if scan.peek()? != b'{' {
         return Ok(None);
     }
@@ -105,7 +105,7 @@ fn type_name_of(mut scan: Scan<'_>) -> Result<Option<&[u8]>, Fault> {
 
 /// Whether a key, as written in the document, is this name.
 #[inline]
-fn is_key(key: &[u8], name: &str) -> bool {
+pub(super) fn is_key(key: &[u8], name: &str) -> bool {
     key == name.as_bytes() || (memchr::memchr(b'\\', key).is_some() && is_escaped_key(key, name))
 }
 
@@ -293,7 +293,7 @@ impl Walk<'_> {
 }
 
 #[inline]
-fn opens(scan: &mut Scan<'_>, bracket: u8) -> Result<(), Fault> {
+pub(super) fn opens(scan: &mut Scan<'_>, bracket: u8) -> Result<(), Fault> {
     match scan.peek()? {
         found if found == bracket => Ok(()),
         b'n' => Err(Fault::Null),

@@ -178,13 +178,7 @@ fn nested(
         }
         Node::Leaf { column, leaf } => self::leaf(leaf, bytes(*column)?, out),
         Node::LeafList { column, leaf, item_nullable } => {
-            let mut array = pg::Array::parse(bytes(*column)?)?;
-            if array.item_oid != leaf.family.oid() {
-                return Err(Fault::Malformed);
-            }
-            let lengths = array.clone();
-            LeafList { leaf, item_nullable: *item_nullable, out, trail }.level(lengths.lengths(), &mut array, place)?;
-            Ok(array.end()?)
+            leaf_list(leaf, *item_nullable, bytes(*column)?, place, out, trail)
         }
         Node::Record { column, object } => {
             let columns = Columns::from_record(bytes(*column)?, &object.columns)?;
@@ -194,19 +188,36 @@ fn nested(
             record_list(object, *item_nullable, bytes(*column)?, place, out, trail)
         }
         Node::Document { column, value } => {
-            let (text, keys) = document_text(object, *column, bytes(*column)?)?;
+            let (text, keys) = document_text(&object.columns, *column, bytes(*column)?)?;
             document::document(value, text, keys, place, out, trail)
         }
     }
 }
 
 /// The text of a column that holds a document.
-fn document_text<'a>(object: &Object, column: usize, bytes: &'a [u8]) -> Result<(&'a [u8], Keys), Fault> {
-    match object.columns.get(column) {
+pub(super) fn document_text<'a>(wires: &[Wire], column: usize, bytes: &'a [u8]) -> Result<(&'a [u8], Keys), Fault> {
+    match wires.get(column) {
         Some(Wire::Value(Family::Jsonb)) => Ok((pg::jsonb(bytes)?, Keys::Unique)),
         Some(Wire::Value(Family::Json | Family::Other)) => Ok((bytes, Keys::Repeatable)),
         Some(Wire::Value(_) | Wire::Array(_) | Wire::Record | Wire::RecordArray) | None => Err(Fault::Malformed),
     }
+}
+
+pub(super) fn leaf_list(
+    leaf: &Leaf,
+    item_nullable: bool,
+    bytes: &[u8],
+    place: Place<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<(), Fault> {
+    let mut array = pg::Array::parse(bytes)?;
+    if array.item_oid != leaf.family.oid() {
+        return Err(Fault::Malformed);
+    }
+    let lengths = array.clone();
+    LeafList { leaf, item_nullable, out, trail }.level(lengths.lengths(), &mut array, place)?;
+    Ok(array.end()?)
 }
 
 fn record_list(
@@ -339,7 +350,7 @@ fn enum_name(names: &EnumNames, family: Family, bytes: &[u8], out: &mut Vec<u8>)
 
 /// The text of a column that arrives as JSON.
 #[inline]
-fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malformed> {
+pub(super) fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malformed> {
     if family == Family::Jsonb {
         return pg::jsonb(bytes).map(Some);
     }
@@ -348,7 +359,7 @@ fn json_column(family: Family, bytes: &[u8]) -> Result<Option<&[u8]>, pg::Malfor
 
 /// What `to_json` prints.
 #[inline(always)]
-fn to_json(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn to_json(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match family {
         Family::Text | Family::Varchar | Family::Bpchar | Family::Name | Family::Citext | Family::Enum => {
             json_text::string(bytes, out)
@@ -376,7 +387,7 @@ fn to_json(family: Family, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault>
 
 /// Why a field's value does not fit, for a person.
 #[cold]
-fn misfit(field: &Field, columns: &Columns<'_>) -> String {
+pub(super) fn misfit(field: &Field, columns: &Columns<'_>) -> String {
     let bytes = |column: usize| columns.at(column).ok().flatten().unwrap_or_default();
     match &field.node {
         Node::Leaf { column, leaf } => leaf_misfit(leaf, bytes(*column)),
@@ -393,7 +404,7 @@ fn document_misfit(value: &Document, bytes: &[u8]) -> String {
 }
 
 #[cold]
-fn leaf_misfit(leaf: &Leaf, bytes: &[u8]) -> String {
+pub(super) fn leaf_misfit(leaf: &Leaf, bytes: &[u8]) -> String {
     let mut text = Vec::new();
     if to_json(leaf.family, bytes, &mut text).is_err() {
         text = b"the value".to_vec();

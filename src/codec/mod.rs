@@ -19,6 +19,20 @@ mod json_float;
 pub mod json_text;
 mod json_time;
 pub mod pg;
+#[cfg(feature = "grpc-transport")]
+pub mod protobuf;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_document;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_layout;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_leaf;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_time;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_value;
+#[cfg(feature = "grpc-transport")]
+mod protobuf_wire;
 mod scan;
 mod stored;
 #[cfg(test)]
@@ -32,10 +46,11 @@ use smallvec::SmallVec;
 
 use crate::plan::shape::Wire;
 
+/// What the driver hands over.
+pub use tokio_postgres::Row;
+
 /// What a transport encodes by; it knows nothing else of `plan`.
 pub use crate::plan::shape::Shape;
-/// A row that waits to be encoded.
-pub use tokio_postgres::Row;
 
 pub use self::trail::{MISMATCHES_MAX, Mismatch, Segment, Trail};
 
@@ -68,8 +83,8 @@ pub enum Fault {
 }
 
 /// The columns of a row, whose own types `exec` has compared with the shape.
-pub fn columns<'r>(row: &'r tokio_postgres::Row) -> Columns<'r> {
-    let raw = |at| row.try_get::<usize, Raw<'r>>(at).ok().and_then(|raw| raw.0);
+pub fn columns(row: &Row) -> Columns<'_> {
+    let raw = |at| row.try_get::<usize, Raw<'_>>(at).ok().and_then(|raw| raw.0);
     Columns((0..row.len()).map(raw).collect())
 }
 

@@ -1,5 +1,8 @@
 //! Shapes over hand-made rows: null propagation, documents, connections, and bytes of any kind.
 
+#[cfg(feature = "grpc-transport")]
+mod protobuf;
+
 use proptest::prelude::*;
 
 use super::{Columns, Mismatch, Segment, Stop, Trail, json};
@@ -13,7 +16,7 @@ use crate::schema::model::Scalar;
 const TEXT: Wire = Wire::Value(Family::Text);
 const INT4: Wire = Wire::Value(Family::Int4);
 
-const FAMILIES: [Family; 24] = [
+pub(super) const FAMILIES: [Family; 24] = [
     Family::Bool,
     Family::Int2,
     Family::Int4,
@@ -40,7 +43,7 @@ const FAMILIES: [Family; 24] = [
     Family::Other,
 ];
 
-const SCALARS: [Scalar; 13] = [
+pub(super) const SCALARS: [Scalar; 13] = [
     Scalar::Id,
     Scalar::Uuid,
     Scalar::String,

@@ -105,7 +105,7 @@ impl ViewExecutor {
     ) -> Result<Outcome> {
         let (deadline, permit) = match pace {
             Pace::Answer => (Some(Instant::now() + self.options.database.statement_timeout), None),
-            Pace::Stream => (None, Some(self.permit()?)),
+            Pace::Stream => (None, Some(self.permit().await?)),
         };
         let rows = match self.attempt(&statement, &parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
@@ -118,15 +118,19 @@ impl ViewExecutor {
         Ok(Outcome { statement, rows })
     }
 
-    /// The right to hold a connection for as long as a reader takes.
-    fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        self.streams.clone().try_acquire_owned().map_err(|_| {
-            let max = self.options.database.stream_connections;
-            let message = format!("{max} streams are being read already ([database] stream_connections)");
-            let mut error = Error::new(Stage::Execute, Code::Unavailable, message);
-            error.retry_after_secs = Some(1);
-            error
-        })
+    /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let permit = self.streams.clone().acquire_owned();
+        match tokio::time::timeout(self.options.database.connect_timeout, permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => {
+                let max = self.options.database.stream_connections;
+                let message = format!("{max} streams are being read already ([database] stream_connections)");
+                let mut error = Error::new(Stage::Execute, Code::Unavailable, message);
+                error.retry_after_secs = Some(1);
+                Err(error)
+            }
+        }
     }
 
     async fn attempt(

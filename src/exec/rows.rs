@@ -1,11 +1,13 @@
 //! The rows of one statement, and what happens when nobody reads them to the end.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use futures_util::Stream;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Row, RowStream};
 
@@ -20,6 +22,8 @@ pub struct Rows {
     stream: Pin<Box<RowStream>>,
     /// The end of the transaction group that the statement runs in.
     commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
+    /// What the statement ended with, while its transaction has not.
+    ended: Option<Result<(), tokio_postgres::Error>>,
     running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
     /// Whose shape the first row has to have.
@@ -36,7 +40,15 @@ impl Rows {
         running: Running,
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
-        Rows { stream: Box::pin(stream), commit, running: Some(running), deadline: None, unchecked: None, permit: None }
+        Rows {
+            stream: Box::pin(stream),
+            commit,
+            ended: None,
+            running: Some(running),
+            deadline: None,
+            unchecked: None,
+            permit: None,
+        }
     }
 
     pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
@@ -54,48 +66,61 @@ impl Rows {
         self
     }
 
-    /// The next row; `None` after the last one, when the connection is back in its pool.
+    /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
+        // What has ended stays ended; the stream itself would take a second question for a lost connection.
+        self.running.as_ref()?;
         // Most rows have arrived already: a timer is made only for those that have not.
-        let next = match self.stream.next().now_or_never() {
-            Some(next) => next,
-            None => match self.deadline {
-                None => self.stream.next().await,
-                Some((deadline, limit)) => match tokio::time::timeout_at(deadline.into(), self.stream.next()).await {
+        let arrived = poll_fn(|context| Poll::Ready(self.poll_next(context))).await;
+        match (arrived, self.deadline) {
+            (Poll::Ready(next), _) => next,
+            (Poll::Pending, None) => poll_fn(|context| self.poll_next(context)).await,
+            (Poll::Pending, Some((deadline, limit))) => {
+                let next = poll_fn(|context| self.poll_next(context));
+                match tokio::time::timeout_at(deadline.into(), next).await {
                     Ok(next) => next,
                     Err(_) => {
                         self.running = None;
-                        return Some(Err(timeout(limit)));
+                        Some(Err(timeout(limit)))
                     }
-                },
-            },
-        };
-        match next {
-            Some(Ok(row)) => match self.unchecked.take() {
-                Some(statement) if !fits(statement.shape(), &row) => {
-                    self.running = None;
-                    Some(Err(stale()))
                 }
-                Some(_) | None => Some(Ok(row)),
-            },
-            Some(Err(error)) => {
-                self.end().await.ok();
-                Some(Err(sqlstate::error(error)))
             }
-            None => self.end().await.err().map(Err),
         }
     }
 
-    async fn end(&mut self) -> Result<()> {
-        let committed = match self.commit.take() {
-            Some(commit) => commit.await,
+    /// As [`Rows::next`], for who is polled himself and keeps the time himself.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
+        if self.running.is_none() {
+            return Poll::Ready(None);
+        }
+        if self.ended.is_none() {
+            match ready!(self.stream.as_mut().poll_next(context)) {
+                Some(Ok(row)) => return Poll::Ready(Some(self.checked(row))),
+                Some(Err(error)) => self.ended = Some(Err(error)),
+                None => self.ended = Some(Ok(())),
+            }
+        }
+        let committed = match &mut self.commit {
+            Some(commit) => ready!(commit.as_mut().poll(context)),
             None => Ok(()),
         };
+        self.commit = None;
         if let Some(running) = self.running.take() {
             running.done();
         }
         self.permit = None;
-        committed.map_err(sqlstate::error)
+        let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
+        Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
+    }
+
+    fn checked(&mut self, row: Row) -> Result<Row> {
+        match self.unchecked.take() {
+            Some(statement) if !fits(statement.shape(), &row) => {
+                self.running = None;
+                Err(stale())
+            }
+            Some(_) | None => Ok(row),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! and its values. The form and the structure choose the statement; values never do. There is no
 //! guarantee yet that the intent makes sense: that is the planner's work.
 
+pub mod arguments;
 pub mod cursor;
 pub mod filter;
 pub mod selection;

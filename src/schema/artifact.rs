@@ -1,4 +1,5 @@
-//! `schema.compiled.json`: the model, and the catalog when it was compiled against a database.
+//! `schema.compiled.json`: the model, the field numbers of its gRPC form, and the catalog when it was
+//! compiled against a database.
 //!
 //! The file belongs to the binary that reads it, not to people: same schema, same bytes, one
 //! format number, and a hash over the bytes of the model, so that a file which was edited or cut is
@@ -8,17 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::catalog::Catalog;
+use super::lock::Lock;
 use super::model::Model;
 use crate::problem::Problem;
 
 /// Raised whenever [`Model`] or [`Catalog`] change in a way that older files do not fit.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A schema as `compile` left it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     pub model: Model,
     pub catalog: Option<Catalog>,
+    /// `None` when it was compiled without gRPC.
+    pub lock: Option<Lock>,
     /// SHA-256 of the model's bytes, in hex; `/health` shows it.
     pub hash: String,
 }
@@ -32,13 +36,16 @@ struct File<'a> {
     model: &'a RawValue,
     #[serde(borrow)]
     catalog: Option<&'a RawValue>,
+    #[serde(borrow)]
+    lock: Option<&'a RawValue>,
 }
 
-/// The bytes of the file: the same for the same schema and catalog.
-pub fn write(model: &Model, catalog: Option<&Catalog>) -> Vec<u8> {
+/// The bytes of the file: the same for the same schema, catalog and numbers.
+pub fn write(model: &Model, catalog: Option<&Catalog>, lock: Option<&Lock>) -> Vec<u8> {
     let model = raw(model);
-    let catalog = catalog.map(raw);
-    let file = File { format: FORMAT, hash: hash(model.get()), model: &model, catalog: catalog.as_deref() };
+    let (catalog, lock) = (catalog.map(raw), lock.map(raw));
+    let (catalog, lock) = (catalog.as_deref(), lock.as_deref());
+    let file = File { format: FORMAT, hash: hash(model.get()), model: &model, catalog, lock };
     let mut bytes = serde_json::to_vec(&file).unwrap_or_default();
     bytes.push(b'\n');
     bytes
@@ -69,6 +76,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Artifact, Problem> {
     Ok(Artifact {
         model: serde_json::from_str(read.model.get()).map_err(unreadable)?,
         catalog: read.catalog.map(|catalog| serde_json::from_str(catalog.get())).transpose().map_err(unreadable)?,
+        lock: read.lock.map(|lock| serde_json::from_str(lock.get())).transpose().map_err(unreadable)?,
         hash: read.hash,
     })
 }
@@ -111,7 +119,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         for catalog in [None, Some(catalog())] {
-            let bytes = write(&model(), catalog.as_ref());
+            let bytes = write(&model(), catalog.as_ref(), None);
             let artifact = read(&bytes, "schema.compiled.json").expect("our own file");
             assert_eq!((&artifact.model, &artifact.catalog), (&model(), &catalog));
             assert_eq!(artifact.hash, hash_of(&model()));
@@ -121,19 +129,19 @@ mod tests {
 
     #[test]
     fn the_same_schema_gives_the_same_bytes() {
-        let bytes = write(&model(), Some(&catalog()));
-        assert!((0..8).all(|_| write(&model(), Some(&catalog())) == bytes));
+        let bytes = write(&model(), Some(&catalog()), None);
+        assert!((0..8).all(|_| write(&model(), Some(&catalog()), None) == bytes));
         let again = read(&bytes, "f").expect("our own file");
-        assert_eq!(write(&again.model, again.catalog.as_ref()), bytes);
+        assert_eq!(write(&again.model, again.catalog.as_ref(), again.lock.as_ref()), bytes);
     }
 
     #[test]
     fn other_files_are_refused_with_the_way_out() {
-        let text = String::from_utf8(write(&model(), None)).expect("text");
+        let text = String::from_utf8(write(&model(), None, None)).expect("text");
         for (changed, reason) in [
             (
-                text.replacen("\"format\":1", "\"format\":0", 1),
-                "format: was compiled by another version of fraiseql (format 0, this one reads 1)",
+                text.replacen("\"format\":2", "\"format\":0", 1),
+                "format: was compiled by another version of fraiseql (format 0, this one reads 2)",
             ),
             (
                 text.replacen("v_order", "v_other", 1),

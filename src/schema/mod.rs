@@ -11,6 +11,7 @@ mod check;
 pub mod compile;
 mod complete;
 pub mod field_set;
+pub mod lock;
 pub mod model;
 pub mod name;
 pub mod routes;

@@ -74,6 +74,18 @@ pub fn plural(name: &str) -> String {
     }
 }
 
+/// What an RPC is about: the name of its query in Pascal case, less a leading `get` or `list`.
+pub fn rpc_subject(query: &str) -> String {
+    let bare = ["get", "list"].iter().find_map(|verb| {
+        let rest = query.strip_prefix(verb)?;
+        let rest = rest.strip_prefix('_').unwrap_or(rest);
+        // `getaway` and `listing` begin with no verb.
+        let is_word = rest.len() + verb.len() < query.len() || rest.starts_with(|c: char| !c.is_ascii_lowercase());
+        (is_word && !rest.is_empty()).then_some(rest)
+    });
+    pascal_case(bare.unwrap_or(query))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +106,17 @@ mod tests {
             assert_eq!(camel_case(snake), camel);
         }
         assert_eq!(pascal_case("user-service".replace('-', "_").as_str()), "UserService");
+        for (query, subject) in [
+            ("users", "Users"),
+            ("activeUsers", "ActiveUsers"),
+            ("getUser", "User"),
+            ("list_users", "Users"),
+            ("getaway", "Getaway"),
+            ("listing", "Listing"),
+            ("get", "Get"),
+        ] {
+            assert_eq!(rpc_subject(query), subject);
+        }
         for (one, many) in
             [("user", "users"), ("box", "boxes"), ("category", "categories"), ("day", "days"), ("news", "news")]
         {

@@ -16,6 +16,12 @@ use crate::error::{Code, Error};
 
 const REQUEST_ID: &str = "x-request-id";
 
+/// What scripts of other origins may send and read; gRPC-Web has its status in headers.
+const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
+     x-grpc-web, x-user-agent, grpc-timeout";
+const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
+     grpc-status-details-bin";
+
 /// Which wire a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wire {
@@ -40,27 +46,36 @@ impl Wire {
     }
 }
 
-/// Answers one request; a panic becomes an `INTERNAL` error of this request alone.
+/// Answers one request.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = served(&status, config, request, &id).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
+    response
+}
+
+/// A panic becomes an `INTERNAL` error of this request alone.
+async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+    #[cfg(feature = "grpc-transport")]
+    if super::grpc::takes(status, &request) {
+        return super::grpc::answer(status, request, id).await;
+    }
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(&status, config, request, &id)).catch_unwind();
-    let mut response = match tokio::time::timeout(timeout, routed).await {
+    let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
+    match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
             failure(Code::Internal, &format!("the request failed; its id is {id}"))
         }
         Err(_) => failure(Code::Timeout, &format!("no answer within {} ms", timeout.as_millis())),
-    };
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
-    response
 }
 
 async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
@@ -199,7 +214,7 @@ fn new_request_id() -> String {
     format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn preflight() -> Response<Body> {
+pub(super) fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
@@ -218,13 +233,7 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("etag, location, preference-applied, retry-after, x-request-id"),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

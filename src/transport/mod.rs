@@ -3,4 +3,5 @@
 pub mod asset;
 pub mod body;
 pub mod graphql;
+pub mod grpc;
 pub mod rest;

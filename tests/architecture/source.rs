@@ -136,7 +136,7 @@ impl Source {
 }
 
 /// The first segments of a path or of a group of paths.
-fn heads(rest: &str) -> Vec<String> {
+pub fn heads(rest: &str) -> Vec<String> {
     let word =
         |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let Some(group) = rest.strip_prefix('{') else { return vec![word(rest)] };

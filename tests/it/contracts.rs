@@ -9,7 +9,7 @@ use fraiseql::error::Code;
 use fraiseql::plan::shape::{Leaf, LeafKind};
 use fraiseql::schema::Schema;
 use fraiseql::schema::catalog::Family;
-use fraiseql::schema::model::Scalar;
+use fraiseql::schema::model::{Model, Scalar};
 use fraiseql::server;
 use tokio_postgres::NoTls;
 
@@ -60,7 +60,7 @@ const FAMILIES: [Family; 24] = [
 ];
 
 /// Compares a file of the crate with what it should hold.
-fn pinned(path: &str, text: &str) {
+pub fn pinned(path: &str, text: &str) {
     let path = crate_path(path);
     if std::env::var_os("UPDATE_PINNED").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -69,14 +69,19 @@ fn pinned(path: &str, text: &str) {
     assert!(file == text, "{} differs: run the test with UPDATE_PINNED=1\n{text}", path.display());
 }
 
-#[tokio::test]
-async fn the_type_system_of_the_shop() {
+/// The compiled schema of the shop.
+pub async fn shop() -> Model {
     let project = tempfile::tempdir().unwrap();
     std::fs::copy(crate_path("examples/shop/schema.py"), project.path().join("schema.py")).unwrap();
     let authoring = Authoring::find(project.path()).await.unwrap().unwrap();
     authoring.export(Path::new("schema.json")).await.unwrap();
     let exported = std::fs::read_to_string(project.path().join("schema.json")).unwrap();
-    let schema = Schema::assumed(model_of(&exported));
+    model_of(&exported)
+}
+
+#[tokio::test]
+async fn the_type_system_of_the_shop() {
+    let schema = Schema::assumed(shop().await);
     pinned("tests/contracts/schema.graphql", server::graphql(&config(), &schema).unwrap().sdl());
 }
 

@@ -122,7 +122,7 @@ async fn a_database_that_dies_is_unavailable_at_once_and_then_back() {
     }
     assert_eq!(api.get("/ready").await.status, 503);
     assert_eq!(api.get("/health").await.status, 200);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?} is not at once", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?} is not at once", began.elapsed());
     postgres.restart().unwrap();
     for _ in 0..6 {
         api.data("{ fast { name } }", Json::Null).await;
@@ -156,14 +156,14 @@ async fn a_frozen_database_times_out_and_is_used_again() {
     let began = Instant::now();
     let (_, answer) = api.ask("{ fast { name } }", Json::Null).await;
     assert_eq!(code(&answer), "TIMEOUT", "{answer}");
-    assert!((500..1500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert!((500..5000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     for _ in 0..3 {
         let (_, answer) = api.ask("{ fast { name } }", Json::Null).await;
         assert!(["TIMEOUT", "UNAVAILABLE"].contains(&code(&answer)), "{answer}");
     }
     let ready = api.get("/ready").await;
     assert_eq!(ready.status, 503, "{}", ready.text());
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     postgres.resume().unwrap();
     assert!(eventually(async || api.get("/ready").await.status == 200).await);
     for _ in 0..10 {
@@ -217,7 +217,7 @@ async fn a_pool_without_a_free_connection_is_unavailable_after_a_while() {
         let (status, answer) = api.ask("{ fast { name } }", Json::Null).await;
         assert_eq!((status, code(&answer)), (200, "UNAVAILABLE"), "{answer}");
         assert!(answer["errors"][0]["message"].as_str().unwrap().contains("400 ms"), "{answer}");
-        assert!((350..2000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+        assert!((350..4500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     }
     drop(held);
     assert!(eventually(async || running(&watcher).await == 0).await);

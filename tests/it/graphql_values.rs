@@ -231,6 +231,17 @@ async fn a_null_goes_up_to_the_nearest_that_may_be_null() {
 }
 
 #[tokio::test]
+async fn a_null_stops_at_the_node_of_an_edge() {
+    let database = world::database();
+    database.execute("INSERT INTO tb_odd (pk_odd, data) VALUES (1, '{\"strict\": \"s\"}'), (2, '{}')");
+    let api = Api::start(&database, &world::schema()).await;
+    let (_, answer) = api.ask("{ oddsPaged { edges { node { strict } } totalCount } }", Json::Null).await;
+    let edges = json!([{"node": {"strict": "s"}}, {"node": null}]);
+    assert_eq!(answer["data"]["oddsPaged"], json!({"edges": edges, "totalCount": 2}));
+    assert_eq!(answer["errors"][0]["path"], json!(["oddsPaged", "edges", 1, "node", "strict"]));
+}
+
+#[tokio::test]
 async fn a_failed_nullable_root_leaves_its_siblings() {
     let database = Database::empty();
     database.execute(

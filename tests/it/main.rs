@@ -1,5 +1,7 @@
 //! The one integration binary: every test against a real PostgreSQL.
 
+#[cfg(feature = "grpc-transport")]
+mod grpc;
 mod harness;
 mod http;
 mod program;
@@ -10,7 +12,9 @@ mod world;
 mod bad_input;
 mod cases;
 mod changed_database;
+mod clients;
 mod codec;
+mod commands;
 mod contracts;
 mod faults;
 mod graphql_access;
@@ -18,8 +22,20 @@ mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
+#[cfg(feature = "grpc-transport")]
+mod grpc_identity;
+#[cfg(feature = "grpc-transport")]
+mod grpc_lock;
+#[cfg(feature = "grpc-transport")]
+mod grpc_protocol;
+#[cfg(feature = "grpc-transport")]
+mod grpc_reads;
 mod identity;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rest_description;
+mod rest_headers;
+mod rest_lists;
+mod rest_streams;
 mod session_variables;

@@ -113,6 +113,14 @@ impl Program {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
+    /// The time on processors that it has used, which a busy machine does not change.
+    pub fn cpu_seconds(&self) -> f64 {
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS_PER_SECOND
+    }
+
     /// The directory of the private PostgreSQL that it started.
     pub fn postgres_directory(&self) -> Option<PathBuf> {
         let prefix = format!("fraiseql-pg-{}-", self.id());

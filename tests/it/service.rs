@@ -3,9 +3,13 @@
 use std::net::SocketAddr;
 
 use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
+use fraiseql::schema::Schema;
 use fraiseql::schema::artifact::{self, Artifact};
 use fraiseql::schema::compile::{Project, Source, compile};
+use fraiseql::schema::lock::Lock;
+use fraiseql::schema::model::Model;
 use fraiseql::server::{Refusal, Server, Service, State, workers};
+use fraiseql::transport::grpc::describe::{ServiceNames, describe};
 use serde_json::{Value as Json, json};
 
 use crate::harness::Database;
@@ -30,7 +34,15 @@ pub fn compiled(schema: &Json) -> Artifact {
     let project = Project { service: "test".to_owned(), federation: None };
     let compiled = compile(&Source { file: "schema.json", text: &text }, &project);
     let compiled = compiled.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    artifact::read(&artifact::write(&compiled.model, None), "schema.compiled.json").unwrap()
+    let lock = numbers(&compiled.model);
+    artifact::read(&artifact::write(&compiled.model, None, Some(&lock)), "schema.compiled.json").unwrap()
+}
+
+/// Field numbers of a schema that has none yet.
+pub fn numbers(model: &Model) -> Lock {
+    let described = describe(&Schema::assumed(model.clone()), &ServiceNames::default(), "schema.json");
+    let described = described.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    Lock::default().settle(&described.wanted(), "fraiseql.lock").lock
 }
 
 // === impl Api ===

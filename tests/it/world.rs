@@ -89,7 +89,7 @@ pub fn schema() -> Json {
             {"name": "Cat", "embedded": true, "implements": ["Animal"], "fields": fields(&["id: ID!", "name: String!", "livesLeft: Int!"])},
             {"name": "Dog", "embedded": true, "implements": ["Animal"],
              "fields": fields(&["id: ID!", "name: String!", "breed: String", "friends: [Pet!]"])},
-            {"name": "Odd", "sql_source": "v_odd", "fields": fields(&[
+            {"name": "Odd", "sql_source": "v_odd", "relay": true, "fields": fields(&[
                 "id: ID!", "text: String", "strict: String!", "size: Int", "kind: Kind", "kinds: [Kind!]", "loose: [Kind]",
                 "day: Date", "inner: OddInner", "list: [OddInner!]", "looseList: [OddInner]", "strictInner: OddInner!"])},
             {"name": "OddInner", "embedded": true, "fields": fields(&["strict: String!", "free: String", "below: OddInner"])},
@@ -121,6 +121,7 @@ pub fn schema() -> Json {
             list("animals", "Animal", "v_animal"),
             with(list("pets", "Pet", "v_animal"), json!({"auto_params": {"limit": true, "offset": true}})),
             list("odds", "Odd", "v_odd"),
+            with(list("oddsPaged", "Odd", "v_odd"), json!({"relay": true})),
             list("secrets", "Secret", "v_secret"),
             with(list("secretsPaged", "Secret", "v_secret"), json!({"relay": true})),
             with(list("tenantSecrets", "Secret", "v_secret"), json!({"inject_params": {"tenant_id": "jwt:tenant_id"}})),

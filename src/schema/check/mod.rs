@@ -3,6 +3,7 @@
 mod names;
 mod operations;
 mod rest;
+mod rpc;
 mod types;
 mod values;
 
@@ -21,6 +22,7 @@ pub fn check(document: &Document, reports: &Reports) {
     types::check(document, &index, reports);
     operations::check(document, &index, reports);
     rest::check(document, &index, reports);
+    rpc::check(document, reports);
     if let Some(federation) = &document.federation {
         version(federation, reports);
     }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use indexmap::{IndexMap, IndexSet};
 
+use crate::intent::arguments::list_arguments;
 use crate::intent::filter::{DIRECTIONS, Operators, Word, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Field, Returns, Scalar, TypeRef};
 use crate::schema::name::Name;
@@ -329,26 +330,6 @@ impl SdlWriter<'_> {
             let _ = write!(self.out, " @deprecated(reason: {})", quoted(reason));
         }
     }
-}
-
-/// The arguments of every joined list.
-pub fn list_arguments(item: &Name) -> [Argument; 4] {
-    let argument = |name: &str, ty: TypeRef, role: ArgumentRole| Argument {
-        name: name.into(),
-        ty,
-        default: None,
-        description: None,
-        deprecated: None,
-        role,
-    };
-    let input = |suffix: &str| TypeRef::named(format!("{item}{suffix}"), true);
-    let orders = TypeRef::list(TypeRef { nullable: false, ..input("OrderByInput") }, true);
-    [
-        argument("where", input("WhereInput"), ArgumentRole::Where),
-        argument("orderBy", orders, ArgumentRole::OrderBy),
-        argument("limit", TypeRef::named("Int", true), ArgumentRole::Limit),
-        argument("offset", TypeRef::named("Int", true), ArgumentRole::Offset),
-    ]
 }
 
 /// The type of a root field.

@@ -12,17 +12,16 @@ use apollo_compiler::executable::{Field as FieldNode, Selection as SelectionNode
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::describe::{list_arguments, output_fields};
+use super::describe::output_fields;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
-use crate::intent::cursor::cursor;
-use crate::intent::filter::{Filter, equality, filter, order_by};
+use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::selection::{
     ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection, TYPENAME,
 };
-use crate::intent::value::{Value as Bound, Values, shown};
+use crate::intent::value::Values;
 use crate::intent::{Arguments, Form, Read};
-use crate::schema::model::{Argument, ArgumentRole, Endpoint, Returns};
+use crate::schema::model::{Argument, Endpoint, Returns};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
 
@@ -322,64 +321,10 @@ impl Template {
 
 impl Site {
     fn arguments(&self, schema: &Schema, given: &Given, values: &mut Values) -> Result<Arguments> {
-        let mut found = Arguments::default();
-        let mut filters = Vec::new();
-        let mut sides: [Option<(u64, &Name)>; 2] = [None, None];
-        let mut cursors: [Option<(String, &Name)>; 2] = [None, None];
-        for argument in &self.arguments {
-            let declared = &argument.declared;
-            let written = argument.template.as_ref().and_then(|template| template.value(given));
-            let Some(json) = written.or_else(|| declared.default.as_ref().map(Cow::Borrowed)) else { continue };
-            match &declared.role {
-                ArgumentRole::Equal(column) => {
-                    filters.push(equality(schema, column, &declared.ty, &json, &declared.name, values)?);
-                }
-                _ if json.is_null() => {}
-                ArgumentRole::Where => filters.extend(filter(schema, &self.item, &json, "where", values)?),
-                ArgumentRole::OrderBy => found.order = order_by(schema, &self.item, &json)?,
-                ArgumentRole::Limit => found.page.limit = Some(count(&json, &declared.name)?),
-                ArgumentRole::Offset => {
-                    let offset = count(&json, &declared.name)?;
-                    if offset > 0 {
-                        found.page.offset = Some(values.push(Bound::Int(offset as i64), declared.name.clone()));
-                    }
-                }
-                ArgumentRole::First => sides[0] = Some((count(&json, &declared.name)?, &declared.name)),
-                ArgumentRole::Last => sides[1] = Some((count(&json, &declared.name)?, &declared.name)),
-                ArgumentRole::After => {
-                    cursors[0] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name))
-                }
-                ArgumentRole::Before => {
-                    cursors[1] = Some((json.as_str().unwrap_or_default().to_owned(), &declared.name))
-                }
-                ArgumentRole::Value => {}
-            }
-        }
-        match sides {
-            [Some(_), Some((_, last))] => {
-                return Err(Error::invalid("give either first or last, not both").at(&**last));
-            }
-            [Some((first, _)), None] => found.page.limit = Some(first),
-            [None, Some((last, _))] => {
-                found.page.limit = Some(last);
-                found.page.backward = true;
-            }
-            [None, None] => {}
-        }
-        let [after, before] = cursors;
-        if let Some((text, argument)) = after {
-            found.page.after = Some(cursor(&text, &found.order, argument, values)?);
-        }
-        if let Some((text, argument)) = before {
-            found.page.before = Some(cursor(&text, &found.order, argument, values)?);
-        }
-        found.filter = if filters.len() > 1 { Some(Filter::All(filters)) } else { filters.pop() };
-        Ok(found)
+        let written = self.arguments.iter().map(|argument| {
+            let value = argument.template.as_ref().and_then(|template| template.value(given));
+            (&argument.declared, value)
+        });
+        arguments(schema, &self.item, written, values)
     }
-}
-
-fn count(json: &Json, argument: &Name) -> Result<u64> {
-    json.as_u64().ok_or_else(|| {
-        Error::invalid(format!("{argument} takes a whole number of at least 0, not {}", shown(json))).at(&**argument)
-    })
 }

@@ -11,7 +11,7 @@ use super::select::{SelectLimits, Site, field_of, fields_of, is_spelled, select}
 use super::sites::SiteArguments;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{equality, filter, order_by};
-use crate::intent::selection::{ConnectionPart, ConnectionSelected, Selection};
+use crate::intent::selection::{ConnectionPart, ConnectionSelected, Selected, Selection};
 use crate::intent::value::Values;
 use crate::intent::{Form, Read};
 use crate::problem::did_you_mean;
@@ -75,7 +75,14 @@ pub enum Mode {
 pub struct Prepared {
     pub form: Arc<Form>,
     pub sites: Vec<Site>,
+    /// Bytes of the text that it was made of.
+    text_bytes: usize,
+    fields: usize,
 }
+
+/// What a kept form takes besides its text, and what each of its fields takes.
+const FORM_BYTES: usize = 512;
+const FIELD_BYTES: usize = 160;
 
 /// Parameters of every list.
 pub const LIST_PARAMETERS: [&str; 2] = ["limit", "offset"];
@@ -94,9 +101,11 @@ pub fn prepare(
 ) -> Result<Prepared> {
     if endpoint.returns == Returns::Count {
         let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
-        return Ok(Prepared { form: Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf)), sites: vec![root] });
+        let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
+        return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
     }
     let (selection, sites) = select(schema, &endpoint.item, text, limits)?;
+    let fields = fields(&selection);
     let selection = match (mode, selection) {
         (Mode::Nodes | Mode::Counted, Selection::Object(nodes)) => {
             let part = |key: &str, part| ConnectionSelected { key: key.into(), part };
@@ -108,7 +117,18 @@ pub fn prepare(
         }
         (Mode::Rows | Mode::Nodes | Mode::Counted, selection) => selection,
     };
-    Ok(Prepared { form: Arc::new(Form::new(endpoint.name.clone(), selection)), sites })
+    let form = Arc::new(Form::new(endpoint.name.clone(), selection));
+    Ok(Prepared { form, sites, text_bytes: text.map_or(0, str::len), fields })
+}
+
+fn fields(selection: &Selection) -> usize {
+    let below = |selected: &[Selected]| selected.iter().map(|item| 1 + fields(&item.selection)).sum::<usize>();
+    match selection {
+        Selection::Leaf => 0,
+        Selection::Object(selected) => below(selected),
+        Selection::Abstract(cases) => cases.iter().map(|(_, selected)| below(selected)).sum(),
+        Selection::Connection(parts) => parts.iter().flat_map(ConnectionSelected::nodes).map(below).sum(),
+    }
 }
 
 /// How the rows of an endpoint are selected for what a request wants.
@@ -152,6 +172,17 @@ pub struct Request<'a> {
     pub wanted: Wanted,
     pub sizes: PageSizes,
 }
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// The bytes that it takes, about.
+    pub fn weight(&self) -> u32 {
+        u32::try_from(FORM_BYTES + self.text_bytes + FIELD_BYTES * self.fields).unwrap_or(u32::MAX)
+    }
+}
+
+// === impl Request ===
 
 impl Request<'_> {
     /// Reads the path's values and the parameters.

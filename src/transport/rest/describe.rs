@@ -382,26 +382,21 @@ fn present(mut schema: Json) -> Json {
 }
 
 fn filter_parameter(name: &str) -> Json {
-    let (description, example) = match name {
-        "filter" => ("Conditions as JSON, nested through objects and lists, joined ones too.", "{}"),
-        "and" => ("Conditions that all hold; `and`, `or` and `not` nest.", ""),
-        "or" => ("Conditions of which one holds, as in `(a[eq]=1,b[gt]=2)`.", ""),
-        _ => ("Conditions that do not hold.", ""),
+    let description = match name {
+        "filter" => {
+            "Conditions as JSON, nested through objects and lists, joined ones too: `{\"field\": {\"eq\": \"value\"}}`."
+        }
+        "and" => "Conditions that all hold; `and`, `or` and `not` nest.",
+        "or" => "Conditions of which one holds, as in `(a[eq]=1,b[gt]=2)`.",
+        _ => "Conditions that do not all hold.",
     };
-    let mut parameter = list_parameter(name, description, json!({"type": "string"}));
-    if !example.is_empty() {
-        parameter["example"] = json!(example);
-    }
-    parameter
+    list_parameter(name, description, json!({"type": "string"}))
 }
 
 fn text_parameter(name: &str, description: &str, example: &str) -> Json {
-    let mut parameter = list_parameter(name, description, json!({"type": "string"}));
-    if !example.is_empty() {
-        // `examples` and not `example`: a page that fills in the latter would send it unasked.
-        parameter["examples"] = json!({"default": {"value": ""}, "some": {"value": example}});
-    }
-    parameter
+    // In words and not as `example`, which pages would send unasked.
+    let such = if example.is_empty() { String::new() } else { format!(" For example `{example}`.") };
+    list_parameter(name, &format!("{description}{such}"), json!({"type": "string"}))
 }
 
 fn refusal(code: Code) -> Json {

@@ -98,7 +98,7 @@ fn link(name: &str, url: Option<String>, out: &mut Vec<u8>) {
 }
 
 /// Closes an object whose members each end with a comma.
-fn end(out: &mut Vec<u8>) {
+fn end(out: &mut [u8]) {
     if let Some(last) = out.last_mut() {
         *last = b'}';
     }

@@ -50,10 +50,8 @@ use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
 use crate::transport::asset;
 use crate::transport::body::{Budget, body_of};
 
-/// Forms kept; the least recently used one goes first.
-const FORMS_MAX: u64 = 5_000;
-/// Longest `select` whose form is kept.
-const SELECT_KEPT_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of forms that are kept, about; those that are asked least go first.
+const FORMS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Settings of `[rest]`, and of `[server]` where they concern this wire.
 #[derive(Debug, Clone)]
@@ -115,7 +113,10 @@ impl Rest {
     pub fn new(schema: &Schema, options: Options) -> Rest {
         Rest {
             table: Table::new(schema.model()),
-            forms: Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new()),
+            forms: Cache::builder()
+                .max_capacity(FORMS_BYTES_MAX)
+                .weigher(|_, prepared: &Arc<Prepared>| prepared.weight())
+                .build_with_hasher(ahash::RandomState::new()),
             options,
             description: OnceLock::new(),
         }
@@ -155,8 +156,8 @@ impl Rest {
     pub fn intent(&self, schema: &Schema, method: &Method, target: &str) -> Result<Intent, Error> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let below = path.strip_prefix(self.options.path.as_str()).unwrap_or(path);
-        let (route, values) = self.route(method, below, path).map_err(|failure| failure.error)?;
-        let endpoint = self.read_endpoint(schema, route).map_err(|failure| failure.error)?;
+        let (route, values) = self.route(method, below, path).map_err(|failure| *failure.error)?;
+        let endpoint = self.read_endpoint(schema, route).map_err(|failure| *failure.error)?;
         let wanted = Wanted { stream: false, counted: false };
         let decoded = self.decode(schema, endpoint, route, &values, query, wanted)?;
         Ok(Intent::Read(decoded.read))
@@ -225,9 +226,7 @@ impl Rest {
             return Ok(prepared);
         }
         let prepared = Arc::new(prepare(schema, endpoint, mode, select, self.options.select)?);
-        if select.is_none_or(|text| text.len() <= SELECT_KEPT_BYTES_MAX) {
-            self.forms.insert(FormKey { route, mode, select: select.map(Box::from) }, prepared.clone());
-        }
+        self.forms.insert(FormKey { route, mode, select: select.map(Box::from) }, prepared.clone());
         Ok(prepared)
     }
 }
@@ -239,10 +238,10 @@ impl Exchange<'_> {
         let decode = tracing::debug_span!("decode").entered();
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
-        if self.parts.method == Method::OPTIONS {
-            if let Some(found) = self.rest.table.find(below) {
-                return Ok(respond::options(&found.allow()));
-            }
+        if self.parts.method == Method::OPTIONS
+            && let Some(found) = self.rest.table.find(below)
+        {
+            return Ok(respond::options(&found.allow()));
         }
         if let Some(response) = self.own(below)? {
             return Ok(response);

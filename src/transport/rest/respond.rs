@@ -16,7 +16,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct Failure {
-    pub error: Error,
+    pub error: Box<Error>,
     pub details: Map<String, Json>,
     pub allow: Option<String>,
 }
@@ -37,7 +37,7 @@ impl Failure {
             json!({"path": path, "message": told(mismatch)})
         });
         let details = Map::from_iter([("mismatches".to_owned(), places.collect())]);
-        Failure { error: Error::new(Stage::Encode, Code::DataMismatch, message), details, allow: None }
+        Failure { details, ..Failure::from(Error::new(Stage::Encode, Code::DataMismatch, message)) }
     }
 
     /// `{"code", "message", "details"?}`.
@@ -86,7 +86,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure { error, details: Map::new(), allow: None }
+        Failure { error: Box::new(error), details: Map::new(), allow: None }
     }
 }
 

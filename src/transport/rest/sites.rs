@@ -91,10 +91,9 @@ impl SiteArguments {
             text.map(|text| cursor(&text, &self.order, &Name::from(name), values)).transpose()
         };
         let (after, before) = (position(self.after, "after")?, position(self.before, "before")?);
-        let offset = match self.offset.filter(|offset| *offset > 0) {
-            Some(offset) => Some(values.push(Value::Int(i64::try_from(offset).unwrap_or(i64::MAX)), "offset".into())),
-            None => None,
-        };
+        let offset = self.offset.filter(|offset| *offset > 0);
+        let offset =
+            offset.map(|offset| values.push(Value::Int(i64::try_from(offset).unwrap_or(i64::MAX)), "offset".into()));
         let page = Page { limit: self.limit, probe: self.probe, offset, after, before, backward: self.backward };
         let filter = match self.filters.len() {
             0 | 1 => self.filters.pop(),

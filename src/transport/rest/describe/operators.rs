@@ -45,6 +45,8 @@ fn parameter(schema: &Schema, field: &Field, name: &str, operators: Operators) -
         "description": description,
         "style": "deepObject",
         "explode": true,
+        // Pages fill in a request from examples; without this one they would compare with everything.
+        "example": {},
         "schema": {"type": "object", "properties": members, "additionalProperties": false},
     })
 }

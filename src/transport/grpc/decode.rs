@@ -1,0 +1,412 @@
+//! The bytes of a request → its arguments, as the rest of the program takes them.
+//!
+//! What is read is what the `Api` declares. Numbers that it does not are refused: an unknown field would be
+//! a filter that does not filter.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::api::{Api, Label, Type};
+use super::descriptor;
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::filter::DIRECTIONS;
+use crate::problem::did_you_mean;
+use crate::schema::name::{Name, camel_case};
+
+/// Messages within messages, filters within filters and values within values that are followed.
+const DEPTH_MAX: usize = 64;
+
+/// Decodes the requests of one service.
+#[derive(Debug)]
+pub struct Decoder {
+    messages: Vec<Message>,
+    by_name: HashMap<String, usize>,
+    enums: Vec<Enum>,
+}
+
+#[derive(Debug)]
+struct Message {
+    fields: HashMap<u32, Field>,
+    names: Vec<String>,
+    is_oneof: bool,
+    /// At least one field has to be there.
+    needs_content: bool,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    source: Name,
+    repeated: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Double,
+    Int32,
+    Int64,
+    Bool,
+    String,
+    Enum(usize),
+    Message(usize),
+    Timestamp,
+    Value,
+    FieldMask,
+    /// Only answers have it.
+    Other,
+}
+
+#[derive(Debug)]
+struct Enum {
+    name: String,
+    /// By number: the name in protobuf, and in the rest of the program.
+    values: HashMap<i64, (String, Name)>,
+}
+
+/// A value as it travels.
+enum Raw<'b> {
+    Varint(u64),
+    Fixed64([u8; 8]),
+    Fixed32,
+    Bytes(&'b [u8]),
+}
+
+// === impl Decoder ===
+
+impl Decoder {
+    pub fn new(api: &Api) -> Decoder {
+        let mut decoder = Decoder { messages: Vec::new(), by_name: HashMap::new(), enums: Vec::new() };
+        let directions = DIRECTIONS
+            .iter()
+            .enumerate()
+            .map(|(at, (name, _, _))| (at as i64 + 1, (format!("ORDER_DIRECTION_{name}"), Name::from(*name))));
+        decoder.enums.push(Enum { name: "OrderDirection".to_owned(), values: directions.collect() });
+        let mut enums: HashMap<&str, usize> = HashMap::new();
+        for declared in &api.enums {
+            let values = declared.values.iter().map(|it| (it.number.into(), (it.name.clone(), it.source.clone())));
+            enums.insert(&declared.name, decoder.enums.len());
+            decoder.enums.push(Enum { name: declared.name.clone(), values: values.collect() });
+        }
+        decoder.add_shared();
+        let first = decoder.messages.len();
+        let own = api.messages.iter().enumerate().map(|(at, message)| (message.name.clone(), first + at));
+        decoder.by_name.extend(own);
+        for message in &api.messages {
+            let fields = message.fields.iter().map(|field| {
+                let kind = match &field.ty {
+                    Type::Double => Kind::Double,
+                    Type::Int32 => Kind::Int32,
+                    Type::Int64 => Kind::Int64,
+                    Type::Bool => Kind::Bool,
+                    Type::String => Kind::String,
+                    Type::Enum(name) => enums.get(name.as_str()).map_or(Kind::Other, |at| Kind::Enum(*at)),
+                    Type::OrderDirection => Kind::Enum(0),
+                    Type::Message(_) | Type::Filter(_) => {
+                        decoder.by_name.get(field.ty.name()).map_or(Kind::Other, |at| Kind::Message(*at))
+                    }
+                    Type::Timestamp => Kind::Timestamp,
+                    Type::Value => Kind::Value,
+                    Type::FieldMask => Kind::FieldMask,
+                    Type::ListValue | Type::PageInfo => Kind::Other,
+                };
+                let (name, source, repeated) =
+                    (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
+                (field.number, Field { name, source, repeated, kind })
+            });
+            let needs_content = message.name.ends_with("Filter") || message.oneof.is_some();
+            let message = Message::new(fields.collect(), message.oneof.is_some(), needs_content);
+            decoder.messages.push(message);
+        }
+        decoder
+    }
+
+    /// The filters of `fraiseql.v1`.
+    fn add_shared(&mut self) {
+        use prost_types::field_descriptor_proto::{Label, Type};
+        for file in descriptor::shared().file.iter().filter(|file| file.package() == "fraiseql.v1") {
+            for message in &file.message_type {
+                let fields = message.field.iter().map(|field| {
+                    let kind = match field.r#type() {
+                        Type::Double => Kind::Double,
+                        Type::Int32 => Kind::Int32,
+                        Type::Int64 => Kind::Int64,
+                        Type::Bool => Kind::Bool,
+                        Type::String => Kind::String,
+                        Type::Message if field.type_name().ends_with(".Timestamp") => Kind::Timestamp,
+                        Type::Message if field.type_name().ends_with(".Value") => Kind::Value,
+                        _ => Kind::Other,
+                    };
+                    let (name, source) = (field.name().to_owned(), camel_case(field.name()).into());
+                    let repeated = field.label() == Label::Repeated;
+                    (field.number() as u32, Field { name, source, repeated, kind })
+                });
+                let message_of = Message::new(fields.collect(), false, true);
+                self.by_name.insert(format!("fraiseql.v1.{}", message.name()), self.messages.len());
+                self.messages.push(message_of);
+            }
+        }
+    }
+
+    /// The arguments in the bytes of a request message, by the names of the schema.
+    pub fn decode(&self, request: &str, bytes: &[u8]) -> Result<Map<String, Json>> {
+        let mut arguments = Map::new();
+        match self.by_name.get(request) {
+            Some(message) => self.message(*message, bytes, "", 0, &mut arguments)?,
+            None => return Err(broken("")),
+        }
+        Ok(arguments)
+    }
+
+    fn message(
+        &self,
+        at: usize,
+        mut bytes: &[u8],
+        path: &str,
+        depth: usize,
+        into: &mut Map<String, Json>,
+    ) -> Result<()> {
+        if depth > DEPTH_MAX {
+            let message = format!("{path} is nested deeper than {DEPTH_MAX} levels");
+            return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(path));
+        }
+        let message = &self.messages[at];
+        while !bytes.is_empty() {
+            let (number, raw) = next(&mut bytes).ok_or_else(|| broken(path))?;
+            let Some(field) = message.fields.get(&number) else {
+                let what = if path.is_empty() { "the request" } else { path };
+                let known = did_you_mean("", message.names.iter().map(String::as_str));
+                let known = known.map(|known| format!("; {known}")).unwrap_or_default();
+                let text = format!("{what} has no field number {number}{known}");
+                return Err(Error::invalid(format!("{text}; was the client built from a newer schema?")).at(path));
+            };
+            let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
+            if message.is_oneof {
+                into.clear();
+            }
+            if field.repeated {
+                let slot = into.entry(&*field.source).or_insert_with(|| Json::Array(Vec::new()));
+                if let Json::Array(items) = slot {
+                    self.items(field.kind, raw, &path, depth, items)?;
+                }
+            } else if let Kind::Message(inner) = field.kind {
+                // The same message twice is merged, as protobuf has it.
+                let slot = into.entry(&*field.source).or_insert_with(|| Json::Object(Map::new()));
+                if let (Json::Object(slot), Raw::Bytes(bytes)) = (slot, raw) {
+                    self.message(inner, bytes, &path, depth + 1, slot)?;
+                } else {
+                    return Err(broken(&path));
+                }
+            } else {
+                into.insert(field.source.to_string(), self.value(field.kind, raw, &path, depth)?);
+            }
+        }
+        if message.needs_content && into.is_empty() {
+            let what =
+                if message.is_oneof { "a field" } else { "an operator (an empty list cannot be told from none)" };
+            return Err(Error::invalid(format!("{path} is there without {what}")).at(path));
+        }
+        Ok(())
+    }
+
+    /// One item, or the packed items of a list of numbers.
+    fn items(&self, kind: Kind, raw: Raw<'_>, path: &str, depth: usize, items: &mut Vec<Json>) -> Result<()> {
+        let is_packed = match kind {
+            Kind::Double | Kind::Int32 | Kind::Int64 | Kind::Bool | Kind::Enum(_) => matches!(raw, Raw::Bytes(_)),
+            Kind::String | Kind::Message(_) | Kind::Timestamp | Kind::Value | Kind::FieldMask | Kind::Other => false,
+        };
+        let Raw::Bytes(mut bytes) = raw else {
+            items.push(self.value(kind, raw, path, depth)?);
+            return Ok(());
+        };
+        if !is_packed {
+            let path = format!("{path}[{}]", items.len());
+            items.push(self.value(kind, Raw::Bytes(bytes), &path, depth)?);
+            return Ok(());
+        }
+        while !bytes.is_empty() {
+            let item = match kind {
+                Kind::Double => take::<8>(&mut bytes).map(Raw::Fixed64),
+                _ => varint(&mut bytes).map(Raw::Varint),
+            };
+            items.push(self.value(kind, item.ok_or_else(|| broken(path))?, path, depth)?);
+        }
+        Ok(())
+    }
+
+    fn value(&self, kind: Kind, raw: Raw<'_>, path: &str, depth: usize) -> Result<Json> {
+        Ok(match (kind, raw) {
+            (Kind::Double, Raw::Fixed64(bytes)) => {
+                let number = f64::from_le_bytes(bytes);
+                let number = Number::from_f64(number);
+                Json::Number(number.ok_or_else(|| Error::invalid(format!("{path}: not a finite number")).at(path))?)
+            }
+            (Kind::Int32, Raw::Varint(value)) => Json::from(value as i32),
+            (Kind::Int64, Raw::Varint(value)) => Json::from(value as i64),
+            (Kind::Bool, Raw::Varint(value)) => Json::Bool(value != 0),
+            (Kind::String, Raw::Bytes(bytes)) => Json::String(text(bytes, path)?),
+            (Kind::Enum(at), Raw::Varint(value)) => self.enum_value(at, i64::from(value as i32), path)?,
+            (Kind::Message(at), Raw::Bytes(bytes)) => {
+                let mut object = Map::new();
+                self.message(at, bytes, path, depth + 1, &mut object)?;
+                Json::Object(object)
+            }
+            (Kind::Timestamp, Raw::Bytes(bytes)) => timestamp(bytes, path)?,
+            (Kind::Value, Raw::Bytes(bytes)) => value(bytes, path, depth)?,
+            (Kind::FieldMask, Raw::Bytes(mut bytes)) => {
+                let mut paths = Vec::new();
+                while !bytes.is_empty() {
+                    match next(&mut bytes) {
+                        Some((1, Raw::Bytes(bytes))) => paths.push(Json::String(text(bytes, path)?)),
+                        Some(_) | None => return Err(broken(path)),
+                    }
+                }
+                Json::Array(paths)
+            }
+            _ => return Err(broken(path)),
+        })
+    }
+
+    fn enum_value(&self, at: usize, number: i64, path: &str) -> Result<Json> {
+        let declared = &self.enums[at];
+        if let Some((_, source)) = declared.values.get(&number) {
+            return Ok(Json::String(source.to_string()));
+        }
+        let mut known: Vec<(&i64, &String)> =
+            declared.values.iter().map(|(number, (name, _))| (number, name)).collect();
+        known.sort();
+        let known: Vec<&str> = known.into_iter().map(|(_, name)| name.as_str()).collect();
+        let message = format!("{path}: {number} is not a value of {}; it may be {}", declared.name, known.join(", "));
+        Err(Error::invalid(message).at(path))
+    }
+}
+
+impl Message {
+    fn new(fields: HashMap<u32, Field>, is_oneof: bool, needs_content: bool) -> Message {
+        let mut known: Vec<(&u32, &Field)> = fields.iter().collect();
+        known.sort_by_key(|(number, _)| **number);
+        let names = known.into_iter().map(|(_, field)| field.name.clone()).collect();
+        Message { fields, names, is_oneof, needs_content }
+    }
+}
+
+/// The next field: its number and its value.
+fn next<'b>(bytes: &mut &'b [u8]) -> Option<(u32, Raw<'b>)> {
+    let tag = varint(bytes)?;
+    let number = u32::try_from(tag >> 3).ok().filter(|number| *number > 0)?;
+    let raw = match tag & 7 {
+        0 => Raw::Varint(varint(bytes)?),
+        1 => Raw::Fixed64(take::<8>(bytes)?),
+        2 => {
+            let length = usize::try_from(varint(bytes)?).ok()?;
+            let (content, rest) = bytes.split_at_checked(length)?;
+            *bytes = rest;
+            Raw::Bytes(content)
+        }
+        5 => {
+            take::<4>(bytes)?;
+            Raw::Fixed32
+        }
+        _ => return None,
+    };
+    Some((number, raw))
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*taken)
+}
+
+fn text(bytes: &[u8], path: &str) -> Result<String> {
+    let text = std::str::from_utf8(bytes);
+    text.map(str::to_owned).map_err(|_| Error::invalid(format!("{path} is not text in UTF-8")).at(path))
+}
+
+fn timestamp(mut bytes: &[u8], path: &str) -> Result<Json> {
+    let (mut seconds, mut nanos) = (0, 0);
+    while !bytes.is_empty() {
+        match next(&mut bytes) {
+            Some((1, Raw::Varint(value))) => seconds = value as i64,
+            Some((2, Raw::Varint(value))) => nanos = value as i32,
+            Some(_) | None => return Err(broken(path)),
+        }
+    }
+    let found = jiff::Timestamp::new(seconds, nanos).ok().filter(|_| (0..1_000_000_000).contains(&nanos));
+    match found {
+        Some(found) => Ok(Json::String(found.to_string())),
+        None => Err(Error::invalid(format!("{path}: there is no such point in time")).at(path)),
+    }
+}
+
+/// A `google.protobuf.Value` as JSON.
+fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
+    if depth > DEPTH_MAX {
+        let message = format!("{path} is nested deeper than {DEPTH_MAX} levels");
+        return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(path));
+    }
+    let mut found = None;
+    while !bytes.is_empty() {
+        let value = match next(&mut bytes) {
+            Some((1, Raw::Varint(_))) => Json::Null,
+            Some((2, Raw::Fixed64(number))) => Number::from_f64(f64::from_le_bytes(number)).map_or(Json::Null, whole),
+            Some((3, Raw::Bytes(bytes))) => Json::String(text(bytes, path)?),
+            Some((4, Raw::Varint(flag))) => Json::Bool(flag != 0),
+            Some((5, Raw::Bytes(mut fields))) => {
+                let mut object = Map::new();
+                while !fields.is_empty() {
+                    let Some((1, Raw::Bytes(mut entry))) = next(&mut fields) else { return Err(broken(path)) };
+                    let (mut key, mut content) = (String::new(), Json::Null);
+                    while !entry.is_empty() {
+                        match next(&mut entry) {
+                            Some((1, Raw::Bytes(bytes))) => key = text(bytes, path)?,
+                            Some((2, Raw::Bytes(bytes))) => content = value(bytes, path, depth + 1)?,
+                            Some(_) | None => return Err(broken(path)),
+                        }
+                    }
+                    object.insert(key, content);
+                }
+                Json::Object(object)
+            }
+            Some((6, Raw::Bytes(mut list))) => {
+                let mut items = Vec::new();
+                while !list.is_empty() {
+                    let Some((1, Raw::Bytes(item))) = next(&mut list) else { return Err(broken(path)) };
+                    items.push(value(item, path, depth + 1)?);
+                }
+                Json::Array(items)
+            }
+            Some(_) | None => return Err(broken(path)),
+        };
+        found = Some(value);
+    }
+    Ok(found.unwrap_or(Json::Null))
+}
+
+/// Numbers of `Value` are doubles; whole ones are what JSON would have had.
+fn whole(number: Number) -> Json {
+    match number.as_f64() {
+        Some(float) if float.fract() == 0.0 && float.abs() < 9.0e15 => Json::from(float as i64),
+        Some(_) | None => Json::Number(number),
+    }
+}
+
+#[cold]
+fn broken(path: &str) -> Error {
+    let what = if path.is_empty() { "the request" } else { path };
+    Error::invalid(format!("{what} is not a protobuf message of the declared type")).at(path)
+}

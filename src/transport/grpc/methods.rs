@@ -1,0 +1,165 @@
+//! A method and its request → an intent. Forms are kept by method and mask.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use serde_json::{Map, Value as Json};
+
+use super::api::{Api, Method};
+use super::decode::Decoder;
+use super::describe::{JOINS, READ_MASK};
+use super::select::{ListSite, select};
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::arguments::{arguments, list_arguments};
+use crate::intent::value::Values;
+use crate::intent::{Form, Read};
+use crate::schema::lock::field_name;
+use crate::schema::model::{Argument, ArgumentRole, Endpoint, Scalar, TypeRef};
+use crate::schema::name::Name;
+use crate::schema::{Kind, Schema};
+
+/// Masks kept, over all methods.
+const FORMS_MAX: u64 = 2_000;
+
+/// The methods of one service.
+pub struct Methods {
+    decoder: Decoder,
+    forms: Cache<(Name, String), Arc<Prepared>, ahash::RandomState>,
+    depth_max: usize,
+}
+
+/// A form with the places of its arguments.
+#[derive(Debug)]
+struct Prepared {
+    form: Arc<Form>,
+    sites: Vec<ListSite>,
+}
+
+// === impl Methods ===
+
+impl Methods {
+    pub fn new(api: &Api, depth_max: usize) -> Methods {
+        let forms = Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new());
+        Methods { decoder: Decoder::new(api), forms, depth_max }
+    }
+
+    /// The intent in the bytes of a request.
+    pub fn decode(&self, schema: &Schema, method: &Method, message: &[u8]) -> Result<Read> {
+        let given = self.decoder.decode(&method.request, message)?;
+        self.read(schema, method, &given)
+    }
+
+    /// The intent of decoded arguments, by the names of the schema.
+    pub fn read(&self, schema: &Schema, method: &Method, given: &Map<String, Json>) -> Result<Read> {
+        let query = schema.query(&method.query).ok_or_else(|| {
+            Error::new(Stage::Decode, Code::Unimplemented, format!("{} is not served any more", method.name))
+        })?;
+        let prepared = self.prepared(schema, method, query, given.get(READ_MASK))?;
+        let mut values = Values::default();
+        let mut all = Vec::with_capacity(1 + prepared.sites.len());
+        let root = query.arguments.values().map(|argument| (argument, given.get(&*argument.name).map(Cow::Borrowed)));
+        for (argument, value) in root.clone() {
+            if value.is_none() {
+                required(schema, argument)?;
+            }
+        }
+        // A number that is not sent is zero where its field has no presence.
+        let zero = |argument: &Argument| zero(schema, argument).map(Cow::Owned);
+        let root = root.map(|(argument, value)| (argument, value.or_else(|| zero(argument))));
+        all.push(arguments(schema, &query.item, root, &mut values)?);
+        let joins = given.get(JOINS);
+        if let Some(joins) = joins {
+            used(joins, &prepared.sites, &mut Vec::new())?;
+        }
+        for site in &prepared.sites {
+            let found = joins.and_then(|joins| at(joins, &site.path));
+            let declared = list_arguments(&site.item);
+            let written = declared
+                .iter()
+                .map(|argument| (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed)));
+            all.push(arguments(schema, &site.item, written, &mut values)?);
+        }
+        Ok(Read { form: prepared.form.clone(), arguments: all, values })
+    }
+
+    fn prepared(
+        &self,
+        schema: &Schema,
+        method: &Method,
+        query: &Endpoint,
+        mask: Option<&Json>,
+    ) -> Result<Arc<Prepared>> {
+        let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+        // Lists and pages of them read the same.
+        let key = (method.query.clone(), paths.join(","));
+        if let Some(prepared) = self.forms.get(&key) {
+            return Ok(prepared);
+        }
+        let (selection, sites) = select(schema, query, method.kind, &paths, self.depth_max)?;
+        let prepared = Arc::new(Prepared { form: Arc::new(Form::new(query.name.clone(), selection)), sites });
+        self.forms.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+}
+
+/// Refuses a request without an argument that it has to have. Nothing tells an empty text from none, so
+/// that only texts which mean something when empty may be left out.
+fn required(schema: &Schema, argument: &Argument) -> Result<()> {
+    let TypeRef { nullable: false, .. } = argument.ty else { return Ok(()) };
+    if argument.default.is_some() || zero(schema, argument).is_some() {
+        return Ok(());
+    }
+    let name = field_name(&argument.name);
+    Err(Error::invalid(format!("{name} is required")).at(name))
+}
+
+/// What a required argument is when it is not sent: zero, for a field without presence.
+fn zero(schema: &Schema, argument: &Argument) -> Option<Json> {
+    let is_plain = !argument.ty.nullable && argument.default.is_none() && !argument.ty.is_list();
+    let is_value = matches!(argument.role, ArgumentRole::Equal(_) | ArgumentRole::Value);
+    if !is_plain || !is_value {
+        return None;
+    }
+    match schema.kind(argument.ty.innermost()) {
+        Kind::Scalar(Scalar::Int | Scalar::BigInt) => Some(Json::from(0)),
+        Kind::Scalar(Scalar::Float) => Some(Json::from(0.0)),
+        Kind::Scalar(Scalar::Boolean) => Some(Json::Bool(false)),
+        Kind::Scalar(Scalar::String | Scalar::Text) => Some(Json::from("")),
+        Kind::Scalar(
+            Scalar::Id | Scalar::Uuid | Scalar::Decimal | Scalar::DateTime | Scalar::Date | Scalar::Time | Scalar::Json,
+        )
+        | Kind::Enum(_)
+        | Kind::Object(_)
+        | Kind::Interface(_)
+        | Kind::Union(_) => None,
+    }
+}
+
+/// The arguments of a joined list: below the joined fields that lead to it, each list of which has its
+/// own `joins`.
+fn at<'j>(joins: &'j Json, path: &[Name]) -> Option<&'j Json> {
+    let (first, rest) = path.split_first()?;
+    let found = joins.get(&**first)?;
+    if rest.is_empty() { Some(found) } else { at(found.get(JOINS).unwrap_or(found), rest) }
+}
+
+/// Refuses arguments of a list that is not read: they would do nothing.
+fn used(joins: &Json, sites: &[ListSite], above: &mut Vec<Name>) -> Result<()> {
+    for (name, below) in joins.as_object().into_iter().flatten() {
+        above.push(name.as_str().into());
+        if !sites.iter().any(|site| site.path.starts_with(above)) {
+            let names: Vec<String> = above.iter().map(|name| field_name(name)).collect();
+            let named = names.join(".");
+            let message = format!("{JOINS}.{named} is given, but read_mask does not ask for {named}");
+            return Err(Error::invalid(message).at(format!("{JOINS}.{named}")));
+        }
+        let is_list = sites.iter().any(|site| site.path == *above);
+        let inner = if is_list { below.get(JOINS) } else { Some(below) };
+        if let Some(inner) = inner {
+            used(inner, sites, above)?;
+        }
+        above.pop();
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! gRPC: bytes → intents → bytes.
+//!
+//! What clients see (`api`, `describe`, `proto_text`) is plain data and is there in every build; what
+//! serves them is behind the feature.
+
+pub mod api;
+#[cfg(feature = "grpc-transport")]
+mod body;
+#[cfg(feature = "grpc-transport")]
+mod decode;
+pub mod describe;
+#[cfg(feature = "grpc-transport")]
+mod descriptor;
+#[cfg(feature = "grpc-transport")]
+mod frame;
+#[cfg(feature = "grpc-transport")]
+mod methods;
+pub mod proto_text;
+#[cfg(feature = "grpc-transport")]
+mod rows;
+#[cfg(feature = "grpc-transport")]
+mod select;
+#[cfg(feature = "grpc-transport")]
+mod serve;
+#[cfg(feature = "grpc-transport")]
+mod status;
+#[cfg(feature = "grpc-transport")]
+mod timeout;
+
+#[cfg(feature = "grpc-transport")]
+pub use self::serve::{Grpc, Options, is_grpc, refusal};
+
+/// Tells the log of errors that are not the caller's.
+#[cfg(feature = "grpc-transport")]
+fn report(error: &crate::error::Error, request_id: &str) {
+    use crate::error::Code;
+    if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+        tracing::error!(request_id, "{error}");
+    }
+}

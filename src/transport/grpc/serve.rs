@@ -1,0 +1,342 @@
+//! The service: which method a request is for, its answer, and the services that go with it.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
+use moka::sync::Cache;
+use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
+use tonic::body::Body as TonicBody;
+use tonic_health::ServingStatus;
+use tonic_reflection::server::Error as ReflectionError;
+use tonic_web::GrpcWebLayer;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt};
+
+use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
+use super::body::{DEADLINE, Patience, Streamed, Whole};
+use super::descriptor::file_descriptor_set;
+use super::frame::{self, ACCEPTED, Encoding};
+use super::methods::Methods;
+use super::rows::{Filled, Messages, Packing, single};
+use super::status::{status, trailers};
+use super::{describe, report, timeout};
+use crate::auth::Caller;
+use crate::codec::protobuf::{Layout, Tag};
+use crate::engine::{Engine, Outcome, Pace};
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::{Intent, Read};
+use crate::problem::{Problem, did_you_mean};
+use crate::schema::Schema;
+use crate::schema::lock::Lock;
+
+/// Layouts kept, one for each statement.
+const LAYOUTS_MAX: u64 = 10_000;
+
+/// Settings of `[grpc]`, and of other sections where they concern this wire.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub names: describe::ServiceNames,
+    pub reflection: bool,
+    pub message_bytes_max: usize,
+    pub page_rows: usize,
+    pub depth_max: usize,
+    /// To the first message of an answer.
+    pub request_timeout: Duration,
+    pub stream_idle_timeout: Duration,
+}
+
+/// The gRPC wire of one schema.
+pub struct Grpc {
+    options: Options,
+    api: Api,
+    lock: Lock,
+    /// By path.
+    paths: HashMap<String, usize>,
+    methods: Methods,
+    layouts: Layouts,
+    /// Other services, by the beginning of their paths.
+    sides: Vec<(&'static str, Side)>,
+}
+
+/// By the address of a statement, which is kept alive beside its layout.
+type Layouts = Cache<usize, Arc<(Outlined, Arc<Layout>)>, ahash::RandomState>;
+
+/// Whatever keeps a statement alive.
+type Outlined = Arc<dyn std::any::Any + Send + Sync>;
+
+type Side = BoxCloneSyncService<Request<TonicBody>, Response<TonicBody>, Infallible>;
+
+/// Whether a request is gRPC, over HTTP/2 or as gRPC-Web.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The answer of a request that nobody can serve.
+pub fn refusal(error: &Error, request_id: &str) -> Response<Body> {
+    report(error, request_id);
+    let mut response = Response::new(Body::empty());
+    *response.headers_mut() = trailers(Some(&status(error, request_id)));
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    response
+}
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// One request on its way.
+struct Call<'a> {
+    engine: &'a Arc<Engine>,
+    caller: &'a Caller,
+    method: &'a Method,
+    id: &'a str,
+    deadline: Option<Instant>,
+    encoding: Encoding,
+}
+
+/// The body of an answer.
+enum Answer {
+    /// And the error after it, if there was one.
+    Whole(Bytes, Option<Error>),
+    Streamed(Bytes, Box<Messages>),
+}
+
+// === impl Grpc ===
+
+impl Grpc {
+    /// Problems are what the compiler would have refused, or a compiled schema without numbers.
+    pub fn new(schema: &Schema, lock: Option<&Lock>, options: Options, file: &str) -> Result<Grpc, Vec<Problem>> {
+        let stale = |reason: String| vec![Problem::new(file, "lock", reason).hint("run `fraiseql compile`")];
+        let lock = lock.ok_or_else(|| stale("was compiled without field numbers for gRPC".to_owned()))?;
+        let api = describe::describe(schema, &options.names, file)?;
+        let api = api.numbered(lock).map_err(|missing| stale(format!("has no field number for {missing}")))?;
+        let name = api.service_name();
+        let paths = api.methods.iter().enumerate().map(|(at, method)| (format!("/{name}/{}", method.name), at));
+        let sides = sides(&api, options.reflection);
+        let sides = sides.map_err(|error| stale(format!("has no valid descriptors: {error}")))?;
+        Ok(Grpc {
+            paths: paths.collect(),
+            methods: Methods::new(&api, options.depth_max),
+            layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
+            sides,
+            lock: lock.clone(),
+            api,
+            options,
+        })
+    }
+
+    /// The service as clients name it.
+    pub fn service_name(&self) -> String {
+        self.api.service_name()
+    }
+
+    /// The intent of a method, `shop.v1.ShopService/ListUsers`, with a request in JSON; for `explain`.
+    pub fn intent(&self, schema: &Schema, method: &str, mut request: Map<String, Json>) -> Result<Intent> {
+        let method = self.method(&format!("/{}", method.trim_start_matches('/')))?;
+        if let Some(mask) = request.get_mut(describe::READ_MASK) {
+            // In JSON a mask is one text.
+            if let Some(paths) = mask.as_str() {
+                *mask = paths.split(',').map(|path| Json::from(path.trim())).collect();
+            }
+        }
+        Ok(Intent::Read(self.methods.read(schema, method, &request)?))
+    }
+
+    /// Whether a browser asks if it may call something here.
+    pub fn is_served(&self, path: &str) -> bool {
+        self.paths.contains_key(path)
+    }
+
+    /// Answers one request.
+    pub async fn serve(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        request: Request<Body>,
+        id: &str,
+    ) -> Response<Body> {
+        let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if !content.starts_with(b"application/grpc-web") {
+            return self.route(engine, caller, request, id).await;
+        }
+        // What a browser can read: the trailers at the end of the body.
+        let inner = tower::service_fn(|request: Request<TonicBody>| async {
+            Ok::<_, Infallible>(self.route(engine, caller, request.map(Body::new), id).await)
+        });
+        let answered = GrpcWebLayer::new().layer(inner).oneshot(request).await;
+        answered.map_or_else(|never| match never {}, |response| response.map(Body::new))
+    }
+
+    async fn route(&self, engine: &Arc<Engine>, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some((_, side)) = self.sides.iter().find(|(prefix, _)| path.starts_with(prefix)) {
+            let answered = side.clone().oneshot(request.map(TonicBody::new)).await;
+            return answered.map_or_else(|never| match never {}, |response| response.map(Body::new));
+        }
+        let encoding = Encoding::of_request(request.headers());
+        let mut response = match self.answer(engine, caller, request, &encoding, id).await {
+            Ok(response) => response,
+            Err(error) => refusal(&error, id),
+        };
+        if encoding.is_err() {
+            response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        request: Request<Body>,
+        encoding: &Result<Encoding>,
+        id: &str,
+    ) -> Result<Response<Body>> {
+        let (parts, body) = request.into_parts();
+        let method = self.method(parts.uri.path())?;
+        if parts.method != HttpMethod::POST {
+            return Err(Error::new(Stage::Decode, Code::MethodNotAllowed, "gRPC is asked by POST"));
+        }
+        let request_encoding = match encoding {
+            Ok(encoding) => *encoding,
+            Err(error) => return Err(Error::new(error.stage, error.code, error.message.clone())),
+        };
+        let now = Instant::now();
+        let deadline = timeout::of(&parts.headers)?.map(|timeout| now + timeout);
+        let encoding = Encoding::of_response(&parts.headers, request_encoding);
+        let call = Call { engine, caller, method, id, deadline, encoding };
+        let answer = async {
+            let message = frame::read(body, request_encoding, self.options.message_bytes_max).await?;
+            let read = self.methods.decode(&engine.schema(), method, &message)?;
+            self.ask(&call, read).await
+        };
+        let limit = now + self.options.request_timeout;
+        let until = deadline.map_or(limit, |deadline| deadline.min(limit));
+        let answer = tokio::time::timeout_at(until, answer).await.map_err(|_| {
+            let message = match deadline.is_some_and(|deadline| deadline <= limit) {
+                true => DEADLINE.to_owned(),
+                false => format!("no answer within {} ms", self.options.request_timeout.as_millis()),
+            };
+            Error::new(Stage::Execute, Code::Timeout, message)
+        })??;
+        Ok(self.respond(&call, answer))
+    }
+
+    fn method(&self, path: &str) -> Result<&Method> {
+        let found = self.paths.get(path).and_then(|at| self.api.methods.get(*at));
+        found.ok_or_else(|| {
+            let hint = did_you_mean(path, self.paths.keys().map(String::as_str));
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            Error::new(Stage::Decode, Code::Unimplemented, format!("there is no RPC {path}{hint}"))
+        })
+    }
+
+    /// Asks the engine; once more when the rows are of another shape than planned.
+    async fn ask(&self, call: &Call<'_>, read: Read) -> Result<Answer> {
+        let seen = call.engine.generation();
+        let intent = Intent::Read(read);
+        match self.attempt(call, intent.clone()).await {
+            Err(error) if error.stale => {
+                call.engine.rebind(seen).await?;
+                self.attempt(call, intent).await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+        let packing = match call.method.kind {
+            MethodKind::List => Packing::Single,
+            MethodKind::Pages => {
+                let items = self.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
+                Packing::Pages { rows: self.options.page_rows, items: Tag::delimited(items) }
+            }
+            MethodKind::Get | MethodKind::Connection | MethodKind::Count => return self.one(call, intent).await,
+        };
+        let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
+        let layout = self.layout(&outcome)?;
+        let (_, rows) = outcome.into_parts();
+        let mut messages = Messages::new(rows, layout, packing, call.encoding, self.options.message_bytes_max);
+        // What goes wrong before the first message can be told without one, and small lists end here.
+        let Filled { data, end } = std::future::poll_fn(|context| messages.poll(context)).await;
+        match end {
+            Some(Err(error)) if data.is_empty() => Err(error),
+            Some(end) => Ok(Answer::Whole(data, end.err())),
+            None => Ok(Answer::Streamed(data, Box::new(messages))),
+        }
+    }
+
+    async fn one(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+        let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
+        let layout = self.layout(&outcome)?;
+        let (_, mut rows) = outcome.into_parts();
+        match single(&mut rows, &layout, call.encoding, self.options.message_bytes_max).await? {
+            Some(message) => Ok(Answer::Whole(message, None)),
+            None => {
+                let message = format!("{} found no {}", call.method.name, call.method.response);
+                Err(Error::new(Stage::Encode, Code::NotFound, message))
+            }
+        }
+    }
+
+    fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
+        let statement = outcome.statement();
+        let address = Arc::as_ptr(statement) as usize;
+        if let Some(known) = self.layouts.get(&address) {
+            return Ok(known.1.clone());
+        }
+        let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
+            Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
+                .because(format!("there is no field number for {}", missing.0))
+        })?;
+        let layout = Arc::new(layout);
+        self.layouts.insert(address, Arc::new((statement.clone(), layout.clone())));
+        Ok(layout)
+    }
+
+    fn respond(&self, call: &Call<'_>, answer: Answer) -> Response<Body> {
+        let body = match answer {
+            Answer::Whole(data, error) => {
+                let status = error.map(|error| {
+                    report(&error, call.id);
+                    status(&error, call.id)
+                });
+                Body::new(Whole::new(data, trailers(status.as_ref())))
+            }
+            Answer::Streamed(first, messages) => {
+                let patience = Patience { deadline: call.deadline, idle: self.options.stream_idle_timeout };
+                Body::new(Streamed::new(first, *messages, patience, call.id))
+            }
+        };
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+        if call.encoding != Encoding::Identity {
+            response.headers_mut().insert("grpc-encoding", HeaderValue::from_static(call.encoding.name()));
+        }
+        response
+    }
+}
+
+/// The services besides our own: health, and reflection unless it is switched off.
+fn sides(api: &Api, with_reflection: bool) -> std::result::Result<Vec<(&'static str, Side)>, ReflectionError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    // Nobody else knows the reporter yet, so that there is nothing to wait for.
+    let _ = reporter.set_service_status(api.service_name(), ServingStatus::Serving).now_or_never();
+    let mut sides = vec![("/grpc.health.v1.Health/", Side::new(health))];
+    if with_reflection {
+        let descriptors = file_descriptor_set(api);
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_file_descriptor_set(descriptors.clone())
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        sides.push(("/grpc.reflection.v1.ServerReflection/", Side::new(builder().build_v1()?)));
+        sides.push(("/grpc.reflection.v1alpha.ServerReflection/", Side::new(builder().build_v1alpha()?)));
+    }
+    Ok(sides)
+}

@@ -1,0 +1,112 @@
+//! The engine's error → a gRPC status with `google.rpc` details (google/rpc/error_details.proto).
+
+use http::{HeaderMap, HeaderValue};
+use prost::Message;
+use tonic::{Code as GrpcCode, Status};
+
+use crate::error::{Code, Error};
+
+/// Who gives the reasons in `ErrorInfo`.
+const DOMAIN: &str = "fraiseql";
+
+/// The status of an error. Errors of our own are told with the request's id only; their text is logged.
+pub fn status(error: &Error, request_id: &str) -> Status {
+    let code = grpc_code(error.code);
+    let message = match error.code {
+        Code::Internal => format!("{}; the request's id is {request_id}", error.message),
+        _ => error.message.clone(),
+    };
+    let mut details = Vec::new();
+    if let Some(argument) = error.argument.as_ref().filter(|argument| !argument.is_empty()) {
+        let violation = FieldViolation { field: argument.clone(), description: error.message.clone() };
+        details.push(any("google.rpc.BadRequest", &BadRequest { field_violations: vec![violation] }));
+    }
+    if let Some(seconds) = error.retry_after_secs {
+        let retry_delay = prost_types::Duration { seconds: seconds as i64, nanos: 0 };
+        details.push(any("google.rpc.RetryInfo", &RetryInfo { retry_delay: Some(retry_delay) }));
+    }
+    let metadata = [("requestId".to_owned(), request_id.to_owned())].into();
+    let info = ErrorInfo { reason: error.code.name().to_owned(), domain: DOMAIN.to_owned(), metadata };
+    details.push(any("google.rpc.ErrorInfo", &info));
+    let rpc = RpcStatus { code: code.into(), message: message.clone(), details };
+    Status::with_details(code, message, rpc.encode_to_vec().into())
+}
+
+/// The trailers of an error, or of none.
+pub fn trailers(status: Option<&Status>) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    let written = match status {
+        None => {
+            trailers.insert("grpc-status", HeaderValue::from_static("0"));
+            return trailers;
+        }
+        Some(status) => status.add_header(&mut trailers),
+    };
+    if written.is_err() {
+        trailers.insert("grpc-status", HeaderValue::from(GrpcCode::Internal as u16));
+    }
+    trailers
+}
+
+/// The one table from our codes to gRPC's.
+pub fn grpc_code(code: Code) -> GrpcCode {
+    match code {
+        Code::InvalidArgument | Code::NotAcceptable | Code::UnsupportedMediaType => GrpcCode::InvalidArgument,
+        Code::Unauthenticated => GrpcCode::Unauthenticated,
+        Code::Forbidden => GrpcCode::PermissionDenied,
+        Code::NotFound => GrpcCode::NotFound,
+        Code::Conflict => GrpcCode::Aborted,
+        Code::ValidationFailed => GrpcCode::FailedPrecondition,
+        Code::TooComplex | Code::RateLimited | Code::PayloadTooLarge => GrpcCode::ResourceExhausted,
+        Code::CircuitBreakerOpen | Code::Unavailable => GrpcCode::Unavailable,
+        Code::Timeout => GrpcCode::DeadlineExceeded,
+        Code::Cancelled => GrpcCode::Cancelled,
+        Code::Unimplemented | Code::MethodNotAllowed => GrpcCode::Unimplemented,
+        Code::DataMismatch => GrpcCode::DataLoss,
+        Code::Internal => GrpcCode::Internal,
+    }
+}
+
+fn any(name: &str, message: &impl Message) -> prost_types::Any {
+    prost_types::Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct BadRequest {
+    #[prost(message, repeated, tag = "1")]
+    field_violations: Vec<FieldViolation>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FieldViolation {
+    #[prost(string, tag = "1")]
+    field: String,
+    #[prost(string, tag = "2")]
+    description: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<prost_types::Duration>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ErrorInfo {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+    #[prost(btree_map = "string, string", tag = "3")]
+    metadata: std::collections::BTreeMap<String, String>,
+}
