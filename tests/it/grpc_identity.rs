@@ -46,7 +46,7 @@ async fn roles_scopes_and_injected_claims() {
             (some(json!({"scope": "read:masked read:rejected"})), Some("masked 1"), Some("rejected 1")),
         ] {
             let authorization = authorization.as_deref();
-            let by_name = json!({"limit": 1, "orderBy": [{"name": "ASC"}]});
+            let by_name = json!({"limit": 1, "orderBy": [{"name": "ORDER_DIRECTION_ASC"}]});
             let found = ask(&client, "ListSecrets", by_name, authorization).await.unwrap().remove(0);
             assert_eq!(found.get("masked").and_then(Json::as_str), masked, "{found}");
             assert_eq!(found.get("rejected").and_then(Json::as_str), rejected, "{found}");
