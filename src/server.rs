@@ -6,6 +6,7 @@
 //! and the encoder never wait for another thread; handing rows over would cost more than decoding
 //! them. The price is that one HTTP/2 connection uses one core.
 
+mod callers;
 mod connections;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
@@ -20,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Caller;
-use crate::config::{Config, VariableSource};
+use self::callers::Callers;
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
 use crate::plan::Limits;
@@ -45,6 +46,7 @@ pub struct Service {
     pub rest: Option<Rest>,
     #[cfg(feature = "grpc-transport")]
     pub grpc: Option<crate::transport::grpc::Grpc>,
+    callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
     /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
@@ -123,20 +125,13 @@ impl Status {
 impl Service {
     /// Binds a compiled schema to the database of the configuration.
     pub async fn open(config: &Config, artifact: &Artifact, workers: usize) -> Result<Service, Refusal> {
+        let callers = Callers::new(config).map_err(|problem| Refusal::Problems(vec![problem]))?;
         let executor = executor(config, workers)?;
         let unbound = Schema::assumed(artifact.model.clone());
         let found = executor.inspect(&unbound.wanted()).await;
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
-        Service::over(config, artifact, Arc::new(schema), executor)
-    }
-
-    fn over(
-        config: &Config,
-        artifact: &Artifact,
-        schema: Arc<Schema>,
-        executor: Arc<ViewExecutor>,
-    ) -> Result<Service, Refusal> {
+        let schema = Arc::new(schema);
         let graphql = graphql(config, &schema).map_err(|reason| {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
@@ -150,6 +145,7 @@ impl Service {
             rest,
             #[cfg(feature = "grpc-transport")]
             grpc,
+            callers: callers.with_upkeep(),
             hash: artifact.hash.clone(),
             config: config.clone(),
         })
@@ -397,17 +393,4 @@ fn work(
             tracing::warn!("{} connections were cut off when the time to stop was over", open.len());
         }
     });
-}
-
-/// Who asks, as far as the transport can tell.
-pub(crate) fn caller(config: &Config, headers: &http::HeaderMap) -> Caller {
-    let mut caller = Caller::anonymous();
-    for variable in &config.session_variables {
-        if let VariableSource::Header(name) = &variable.source
-            && let Some(value) = headers.get(name.as_str()).and_then(|value| value.to_str().ok())
-        {
-            caller.headers.insert(name.clone(), value.to_owned());
-        }
-    }
-    caller
 }

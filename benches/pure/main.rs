@@ -1,9 +1,10 @@
-//! The stages that need no database, each by itself: decode, plan, write, codec.
+//! The stages that need no database, each by itself: tokens, decode, plan, write, codec.
 //!
 //! `cargo bench --features grpc-transport --bench pure`
 
 mod rows;
 mod shop;
+mod tokens;
 
 use divan::{Bencher, counter};
 use fraiseql::auth::Caller;

@@ -1,17 +1,36 @@
-//! Who is asking.
+//! Who is asking: the caller of a request, and how a bearer token says so.
+
+mod claims;
+mod jwks;
+mod keys;
+mod refused;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+
+pub use refused::Refused;
+pub use token::{Tokens, bearer};
 
 /// The caller of one request. Never optional: nobody is [`Caller::anonymous`].
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    pub authenticated: bool,
+    identity: Option<Arc<Identity>>,
+    headers: IndexMap<String, String>,
+}
+
+/// What a token says of its bearer; shared by the requests that carry it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identity {
     pub roles: Vec<String>,
     pub scopes: Vec<String>,
-    /// Claims of the token, as JSON.
-    pub claims: serde_json::Map<String, serde_json::Value>,
-    /// Values of the request headers that `[[session_variables]]` names, by lower-case name.
-    pub headers: IndexMap<String, String>,
+    /// Every claim of the token, as JSON.
+    pub claims: Map<String, Json>,
 }
 
 // === impl Caller ===
@@ -21,20 +40,38 @@ impl Caller {
         Caller::default()
     }
 
+    pub fn identified(identity: Arc<Identity>) -> Caller {
+        Caller { identity: Some(identity), headers: IndexMap::new() }
+    }
+
+    /// Keeps a request header that `[[session_variables]]` names; `name` in lower case.
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Caller {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn is_authenticated(&self) -> bool {
+        self.identity.is_some()
+    }
+
     pub fn has_role(&self, role: &str) -> bool {
-        self.roles.iter().any(|held| held == role)
+        self.identity.as_ref().is_some_and(|identity| identity.roles.iter().any(|held| held == role))
     }
 
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|held| held == scope)
+        self.identity.as_ref().is_some_and(|identity| identity.scopes.iter().any(|held| held == scope))
     }
 
-    /// A claim as text: strings as they are, everything else as JSON.
+    /// A claim as text: strings as they are, everything else as JSON. Dots lead into nested claims.
     pub fn claim(&self, name: &str) -> Option<String> {
-        match self.claims.get(name)? {
-            serde_json::Value::String(text) => Some(text.clone()),
-            serde_json::Value::Null => None,
-            other => Some(other.to_string()),
+        match claims::find(&self.identity.as_ref()?.claims, name)? {
+            Json::String(text) => Some(text.clone()),
+            Json::Null => None,
+            other @ (Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => Some(other.to_string()),
         }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
     }
 }

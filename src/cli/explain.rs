@@ -1,11 +1,13 @@
 //! `fraiseql explain`: what a query would do, without doing it.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::json;
 
 use super::project::{compile_schema, ensure_schema, load_artifact, load_config};
 use super::{ConfigArgs, Failed, runtime};
-use crate::auth::Caller;
+use crate::auth::{Caller, Identity};
 use crate::config::{Config, Mode, Need};
 use crate::plan::{plan, print::print};
 use crate::schema::Schema;
@@ -22,6 +24,12 @@ pub struct ExplainArgs {
     /// Variables of the query, as JSON.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     variables: String,
+    /// A role of the caller; may be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// A scope of the caller; may be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
     /// The database whose catalog is read, instead of [database] url.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
@@ -49,9 +57,10 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
             intents.map_err(|reasons| Failed::Message(format!("the query was refused\n  {}", reasons.join("\n  "))))?
         }
     };
+    let caller = caller(&arguments);
     let mut shown = Vec::new();
     for (root, intent) in intents {
-        let planned = plan(&schema, &Caller::anonymous(), limits(&config), &intent);
+        let planned = plan(&schema, &caller, limits(&config), &intent);
         let planned = planned.map_err(|error| Failed::Message(format!("{root}: {error}")))?;
         let outline = print(&planned);
         let statement = write(planned);
@@ -69,6 +78,15 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
         anstream::println!("\n{sql};");
     }
     Ok(())
+}
+
+/// Who asks: nobody, unless something is said of them.
+fn caller(arguments: &ExplainArgs) -> Caller {
+    let (roles, scopes) = (arguments.roles.clone(), arguments.scopes.clone());
+    if roles.is_empty() && scopes.is_empty() {
+        return Caller::anonymous();
+    }
+    Caller::identified(Arc::new(Identity { roles, scopes, ..Identity::default() }))
 }
 
 /// A method and a path, or a path alone, which no GraphQL query begins with.

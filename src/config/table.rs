@@ -338,14 +338,14 @@ pub const KEYS: &[Key] = &[
         "auth.jwt_secret",
         NAME,
         unset("no shared secret", "\"${JWT_SECRET}\""),
-        "The secret of tokens signed with HS256, HS384 or HS512.",
+        "The secret of tokens signed with HS256, HS384 or HS512: at least 32, 48 or 64 bytes.",
     )
     .secrecy(Secrecy::Secret),
     key(
         "auth.jwks_url",
         Kind::Url(HTTP),
         unset("no key set", "\"https://login.example.com/.well-known/jwks.json\""),
-        "Where the issuer publishes its keys.",
+        "Where the issuer publishes its keys as a JWK set; fetched ahead, and again when a token names a new one.",
     )
     .secrecy(Secrecy::Credentials),
     key(
@@ -376,9 +376,24 @@ pub const KEYS: &[Key] = &[
         },
         "The signatures that are accepted.",
     ),
-    key("auth.roles_claim", NAME, Fallback::Text("roles"), "The claim that holds the caller's roles."),
-    key("auth.scope_claim", NAME, Fallback::Text("scope"), "The claim that holds the caller's scopes."),
-    key("auth.required", Kind::Bool, Fallback::Bool(false), "Refuse requests without a token."),
+    key(
+        "auth.roles_claim",
+        NAME,
+        Fallback::Text("roles"),
+        "The claim that holds the caller's roles: a list, or words. Dots lead into nested claims.",
+    ),
+    key(
+        "auth.scope_claim",
+        NAME,
+        Fallback::Text("scope"),
+        "The claim that holds the caller's scopes: a list, or words. Dots lead into nested claims.",
+    ),
+    key(
+        "auth.required",
+        Kind::Bool,
+        Fallback::Bool(false),
+        "Refuse requests without a token, all but `/health` and `/ready`.",
+    ),
     key(
         "auth.clock_skew_secs",
         Kind::Integer { min: 0, max: 3_600 },

@@ -95,7 +95,7 @@ fn settings_text(variables: &[SessionVariable]) -> String {
 fn value(variable: &SessionVariable, caller: &Caller) -> String {
     match &variable.source {
         VariableSource::Claim(claim) => caller.claim(claim).unwrap_or_default(),
-        VariableSource::Header(header) => caller.headers.get(header).cloned().unwrap_or_default(),
+        VariableSource::Header(header) => caller.header(header).unwrap_or_default().to_owned(),
         VariableSource::Value(value) => value.clone(),
     }
 }

@@ -48,7 +48,7 @@ pub fn held(schema: &Schema, caller: &Caller) -> Held {
 /// A claim that the answer depends on: without it there is none.
 pub fn claim(caller: &Caller, name: &str) -> Result<String> {
     caller.claim(name).ok_or_else(|| {
-        let code = if caller.authenticated { Code::Forbidden } else { Code::Unauthenticated };
+        let code = if caller.is_authenticated() { Code::Forbidden } else { Code::Unauthenticated };
         Error::new(Stage::Plan, code, format!("this needs a token with the claim \"{name}\""))
     })
 }
@@ -110,7 +110,7 @@ impl<'a> Guard<'a> {
     }
 
     fn refused(&self, what: &str) -> Error {
-        if self.caller.authenticated {
+        if self.caller.is_authenticated() {
             Error::new(Stage::Plan, Code::Forbidden, format!("you may not use {what}"))
         } else {
             Error::new(Stage::Plan, Code::Unauthenticated, format!("{what} needs a token"))

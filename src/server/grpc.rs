@@ -6,7 +6,8 @@ use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, header};
 
-use super::{Status, caller};
+use super::Status;
+use crate::auth::Caller;
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
 use crate::problem::Problem;
@@ -14,6 +15,9 @@ use crate::schema::Schema;
 use crate::schema::lock::Lock;
 use crate::transport::grpc::describe::ServiceNames;
 use crate::transport::grpc::{Grpc, Options, is_grpc, refusal};
+
+/// What operators look at, as at `/health`: they have no token.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// The gRPC wire of a configuration; `None` when it is switched off.
 pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Grpc>, Vec<Problem>> {
@@ -39,11 +43,11 @@ pub fn takes(status: &Status, request: &Request<Body>) -> bool {
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
-    match AssertUnwindSafe(route(status, config, request, id)).catch_unwind().await {
+    match AssertUnwindSafe(route(status, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
@@ -52,16 +56,19 @@ pub async fn answer(status: &Status, config: &Config, request: Request<Body>, id
     }
 }
 
-async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
     match status {
         Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
         Status::Ready(service) => match &service.grpc {
             None => refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)".to_owned()),
-            Some(grpc) => {
-                let caller = caller(config, request.headers());
-                grpc.serve(&service.engine, &caller, request, id).await
+            Some(grpc) if request.uri().path().starts_with(HEALTH) => {
+                grpc.serve(&service.engine, &Caller::anonymous(), request, id).await
             }
+            Some(grpc) => match service.callers.of(request.method(), request.headers()).await {
+                Ok(caller) => grpc.serve(&service.engine, &caller, request, id).await,
+                Err(reason) => refusal(&Error::from(reason), id),
+            },
         },
     }
 }

@@ -9,9 +9,10 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Service, State, Status, caller};
+use super::{Service, State, Status};
+use crate::auth::{Caller, Refused};
 use crate::config::Config;
-use crate::error::Code;
+use crate::error::{Code, Error};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -20,6 +21,30 @@ const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer
      x-grpc-web, x-user-agent, grpc-timeout";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
      grpc-status-details-bin";
+
+/// Which wire a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Graphql,
+    Rest,
+    None,
+}
+
+// === impl Wire ===
+
+impl Wire {
+    fn of(path: &str, config: &Config) -> Wire {
+        let is_below =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if config.rest.enabled && is_below(&config.rest.path) {
+            Wire::Rest
+        } else if is_below(&config.graphql.path) {
+            Wire::Graphql
+        } else {
+            Wire::None
+        }
+    }
+}
 
 /// Answers one request.
 pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
@@ -39,7 +64,7 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, config, request, id).await;
+        return super::grpc::answer(status, request, id).await;
     }
     let timeout = config.server.request_timeout;
     let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
@@ -55,23 +80,54 @@ async fn served(status: &Status, config: &Config, request: Request<Body>, id: &s
 
 async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
-    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
-    if config.rest.enabled && is_below(path, rest) {
-        return match status {
-            Status::Ready(service) => rest_route(service, request, id).await,
-            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
-        };
-    }
-    if is_below(path, graphql) {
-        return match status {
-            _ if request.method() == Method::OPTIONS => preflight(),
-            Status::Ready(service) => graphql_route(service, request, id).await,
-            Status::Unready(reason) => failure(Code::Unavailable, &format!("not ready: {reason}")),
-        };
-    }
     match path {
-        "/health" => health(status),
-        "/ready" => ready(status).await,
+        "/health" => return health(status),
+        "/ready" => return ready(status).await,
+        _ => {}
+    }
+    let wire = Wire::of(path, config);
+    let service = match status {
+        // A browser asks without a token whether it may send one.
+        _ if request.method() == Method::OPTIONS && wire == Wire::Graphql => return preflight(),
+        Status::Ready(service) => service,
+        Status::Unready(reason) if wire != Wire::None => {
+            return failure(Code::Unavailable, &format!("not ready: {reason}"));
+        }
+        Status::Unready(_) => return nothing(path, config),
+    };
+    let caller = match service.callers.of(request.method(), request.headers()).await {
+        Ok(caller) => caller,
+        Err(refused) => return refuse(service, wire, request.headers(), refused, id),
+    };
+    match wire {
+        Wire::Graphql => graphql_route(service, &caller, request, id).await,
+        Wire::Rest => rest_route(service, &caller, request, id).await,
+        Wire::None => nothing(path, config),
+    }
+}
+
+/// Turns away whoever has no token that holds, in the form of the wire that was asked.
+fn refuse(service: &Service, wire: Wire, headers: &HeaderMap, refused: Refused, id: &str) -> Response<Body> {
+    let error = Error::from(refused);
+    let retry_after_secs = error.retry_after_secs;
+    let mut response = match (wire, &service.rest) {
+        (Wire::Graphql, _) => service.graphql.refuse(&error, headers),
+        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
+        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
+    };
+    if let Some(challenge) = refused.challenge() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = retry_after_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// What is at a path that no wire has.
+fn nothing(path: &str, config: &Config) -> Response<Body> {
+    let (graphql, rest) = (&config.graphql.path, &config.rest.path);
+    match path {
         "/" if config.graphql.playground => found(graphql),
         _ if config.rest.enabled => {
             failure(Code::NotFound, &format!("there is nothing at {path}; GraphQL is at {graphql}, REST at {rest}"))
@@ -80,23 +136,17 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
     }
 }
 
-fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-async fn rest_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+async fn rest_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
     let Some(rest) = &service.rest else {
         return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
     };
-    let caller = caller(&service.config, request.headers());
-    rest.serve(&service.engine, &caller, request, id).await
+    rest.serve(&service.engine, caller, request, id).await
 }
 
-async fn graphql_route(service: &Service, request: Request<Body>, id: &str) -> Response<Body> {
+async fn graphql_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
     let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
     if below.is_empty() {
-        let caller = caller(&service.config, request.headers());
-        return service.graphql.serve(&service.engine, &caller, request, id).await;
+        return service.graphql.serve(&service.engine, caller, request, id).await;
     }
     let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
     asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path())))

@@ -11,7 +11,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("config", &["problem"]),
     ("schema", &["problem"]),
-    ("auth", &[]),
+    ("auth", &["config", "error", "problem"]),
     ("intent", &["error", "problem", "schema"]),
     ("plan", &["auth", "error", "intent", "problem", "schema"]),
     ("sql", &["error", "intent", "plan", "schema"]),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
-use fraiseql::auth::Caller;
+use fraiseql::auth::{Caller, Identity};
 use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
 use fraiseql::engine::Engine;
 use fraiseql::exec::{Options as ExecOptions, ViewExecutor};
@@ -141,8 +141,8 @@ impl World {
 
 impl Asker {
     fn caller(self) -> Caller {
-        let (roles, scopes, claims) = (self.roles, self.scopes, self.claims);
-        Caller { authenticated: true, roles, scopes, claims, ..Caller::anonymous() }
+        let Asker { roles, scopes, claims } = self;
+        Caller::identified(Arc::new(Identity { roles, scopes, claims }))
     }
 }
 

@@ -6,6 +6,7 @@ mod harness;
 mod http;
 mod program;
 mod service;
+mod tokens;
 mod world;
 
 mod bad_input;
@@ -22,11 +23,14 @@ mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
 #[cfg(feature = "grpc-transport")]
+mod grpc_identity;
+#[cfg(feature = "grpc-transport")]
 mod grpc_lock;
 #[cfg(feature = "grpc-transport")]
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+mod identity;
 mod private_postgres;
 mod processes;
 mod projects;

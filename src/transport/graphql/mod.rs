@@ -37,7 +37,7 @@ use self::respond::{Failure, GraphqlError};
 use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
@@ -148,6 +148,12 @@ impl Graphql {
                 respond(200, media, batch(answers))
             }
         }
+    }
+
+    /// Answers a request that is not heard, with the status of its error whatever media type answers.
+    pub fn refuse(&self, error: &Error, headers: &http::HeaderMap) -> Response<Body> {
+        let media = MediaType::of(headers).unwrap_or(MediaType::Json);
+        refusal(&Failure::http(error.code, error.message.as_str()), media)
     }
 
     async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Requests, Failure> {

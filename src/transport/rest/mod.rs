@@ -147,6 +147,11 @@ impl Rest {
         response
     }
 
+    /// Answers a request that is not heard.
+    pub fn refuse(&self, error: Error, id: &str) -> Response<Body> {
+        Failure::from(error).respond(id)
+    }
+
     /// The intent behind `GET /rest/users?limit=3`; for `explain`.
     pub fn intent(&self, schema: &Schema, method: &Method, target: &str) -> Result<Intent, Error> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));

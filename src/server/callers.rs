@@ -1,0 +1,61 @@
+//! Who sends a request: headers → caller, once for every request and every wire.
+
+use http::{HeaderMap, HeaderName, Method};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::auth::{Caller, Refused, Tokens, bearer};
+use crate::config::{Config, VariableSource};
+use crate::problem::Problem;
+
+/// Makes callers as a configuration says.
+pub struct Callers {
+    /// `None` without a key: nobody is known, and the header is not looked at.
+    tokens: Option<Tokens>,
+    required: bool,
+    /// What `[[session_variables]]` names.
+    headers: Vec<HeaderName>,
+    /// Keeps the published keys fresh until the callers are dropped.
+    _upkeep: Option<AbortOnDropHandle<()>>,
+}
+
+// === impl Callers ===
+
+impl Callers {
+    pub fn new(config: &Config) -> Result<Callers, Problem> {
+        let headers = config.session_variables.iter().filter_map(|variable| match &variable.source {
+            VariableSource::Header(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
+            VariableSource::Claim(_) | VariableSource::Value(_) => None,
+        });
+        let tokens = Tokens::new(config)?;
+        Ok(Callers { headers: headers.collect(), tokens, required: config.auth.required, _upkeep: None })
+    }
+
+    /// Starts the task that fetches the keys, where they are published.
+    pub fn with_upkeep(mut self) -> Callers {
+        let upkeep = self.tokens.as_ref().and_then(Tokens::upkeep);
+        self._upkeep = upkeep.map(|upkeep| AbortOnDropHandle::new(tokio::spawn(upkeep)));
+        self
+    }
+
+    /// The caller of a request. A token that does not hold is refused even where none is required. OPTIONS is
+    /// asked by nobody: a browser puts it, without a token, before a request that will have one.
+    pub async fn of(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refused> {
+        let mut caller = Caller::anonymous();
+        if method == Method::OPTIONS {
+            return Ok(caller);
+        }
+        if let Some(tokens) = &self.tokens {
+            match bearer(headers)? {
+                Some(token) => caller = Caller::identified(tokens.identify(token).await?),
+                None if self.required => return Err(Refused::Missing),
+                None => {}
+            }
+        }
+        for name in &self.headers {
+            if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+                caller = caller.with_header(name.as_str(), value);
+            }
+        }
+        Ok(caller)
+    }
+}
