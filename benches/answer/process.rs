@@ -61,6 +61,12 @@ impl CpuTimes {
         times
     }
 
+    pub fn of_this_process() -> CpuTimes {
+        let mut times = CpuTimes::default();
+        times.add_process(std::process::id());
+        times
+    }
+
     fn add_process(&mut self, pid: u32) {
         let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return };
         for task in tasks.flatten() {

@@ -13,7 +13,7 @@ use fraiseql::plan::{Limits, plan};
 use fraiseql::sql::write;
 
 use crate::rows::ROWS;
-use crate::shop::{NESTED, ONE, Shop, WIDE};
+use crate::shop::{DOCUMENTS, Shop, document};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,8 +23,9 @@ fn main() {
 }
 
 /// A document that was never seen: parsed, bounded, validated, made into forms.
-#[divan::bench(args = [ONE, NESTED, WIDE])]
-fn decode_cold(bencher: Bencher, document: &str) {
+#[divan::bench(args = DOCUMENTS)]
+fn decode_cold(bencher: Bencher, name: &str) {
+    let document = document(name);
     let shop = Shop::new();
     let mut count = 0;
     bencher
@@ -36,30 +37,34 @@ fn decode_cold(bencher: Bencher, document: &str) {
 }
 
 /// A document that is known: what is left is to make forms and to read arguments.
-#[divan::bench(args = [ONE, NESTED, WIDE])]
-fn decode_known(bencher: Bencher, document: &str) {
+#[divan::bench(args = DOCUMENTS)]
+fn decode_known(bencher: Bencher, name: &str) {
+    let document = document(name);
     let shop = Shop::new();
     shop.intents(document);
     bencher.bench_local(|| shop.intents(document));
 }
 
-#[divan::bench(args = [ONE, NESTED, WIDE])]
-fn plan_only(bencher: Bencher, document: &str) {
+#[divan::bench(args = DOCUMENTS)]
+fn plan_only(bencher: Bencher, name: &str) {
+    let document = document(name);
     let shop = Shop::new();
     let intent = shop.intent(document);
     let caller = Caller::anonymous();
     bencher.bench_local(|| plan(&shop.schema, &caller, Limits::default(), &intent));
 }
 
-#[divan::bench(args = [ONE, NESTED, WIDE])]
-fn write_only(bencher: Bencher, document: &str) {
+#[divan::bench(args = DOCUMENTS)]
+fn write_only(bencher: Bencher, name: &str) {
+    let document = document(name);
     let shop = Shop::new();
     bencher.with_inputs(|| shop.plan(document)).bench_local_values(write);
 }
 
 /// The statement of a form that was planned before, and its parameters.
-#[divan::bench(args = [ONE, NESTED, WIDE])]
-fn statement_known(bencher: Bencher, document: &str) {
+#[divan::bench(args = DOCUMENTS)]
+fn statement_known(bencher: Bencher, name: &str) {
+    let document = document(name);
     let shop = Shop::new();
     let intent = shop.intent(document);
     let caller = Caller::anonymous();
@@ -74,7 +79,7 @@ fn statement_known(bencher: Bencher, document: &str) {
 #[divan::bench]
 fn codec_rows(bencher: Bencher) {
     let shop = Shop::new();
-    let statement = write(shop.plan(WIDE));
+    let statement = write(shop.plan(document("wide")));
     let Shape::Many(object) = statement.shape() else { panic!("{:?}", statement.shape()) };
     let rows = rows::rows();
     let mut out = Vec::with_capacity(1 << 20);

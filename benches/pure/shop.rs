@@ -15,16 +15,26 @@ use fraiseql::server;
 use fraiseql::transport::graphql::Graphql;
 use serde_json::{Value as Json, json};
 
-/// One row by its key.
-pub const ONE: &str = r#"{ user(id: "11e1a9b4-34bc-9b0a-8f9e-8d5b2e2a1d5f") { id name email } }"#;
-/// A filter, an order, and a list in a list.
-pub const NESTED: &str = "{ users(where: { age: { gte: 30 } }, orderBy: [{ score: DESC }], limit: 100) \
-                          { id name posts(limit: 10) { id title } } }";
-/// Every column.
-pub const WIDE: &str = "{ users(limit: 100) { id identifier name email bio age score active role createdAt updatedAt \
-                        display } }";
+/// The names of the documents that are measured.
+pub const DOCUMENTS: [&str; 3] = ["one", "nested", "wide"];
 
-/// The columns of a user, in the order of [`WIDE`].
+/// One row by its key; a filter, an order and a list in a list; every column.
+pub fn document(name: &str) -> &'static str {
+    match name {
+        "one" => r#"{ user(id: "11e1a9b4-34bc-9b0a-8f9e-8d5b2e2a1d5f") { id name email } }"#,
+        "nested" => {
+            "{ users(where: { age: { gte: 30 } }, orderBy: [{ score: DESC }], limit: 100) \
+             { id name posts(limit: 10) { id title } } }"
+        }
+        "wide" => {
+            "{ users(limit: 100) \
+             { id identifier name email bio age score active role createdAt updatedAt display } }"
+        }
+        _ => panic!("there is no document \"{name}\""),
+    }
+}
+
+/// The columns of a user, in the order of the wide document.
 pub const COLUMNS: [(&str, &str, Family); 12] = [
     ("id", "ID", Family::Uuid),
     ("identifier", "String", Family::Text),

@@ -27,8 +27,6 @@ mod protobuf_document;
 mod protobuf_layout;
 #[cfg(feature = "grpc-transport")]
 mod protobuf_leaf;
-#[cfg(all(test, feature = "grpc-transport"))]
-mod protobuf_tests;
 #[cfg(feature = "grpc-transport")]
 mod protobuf_time;
 #[cfg(feature = "grpc-transport")]

@@ -189,10 +189,10 @@ impl Selector<'_> {
                 below.push(("cursor".into(), EdgePart::Cursor));
             }
             let node = edges.branches.get("node").or(edges.whole.then_some(&everything));
-            if let Some(node) = node {
-                if let Selection::Object(selected) = self.selection(item, node, "edges.node")? {
-                    below.push(("node".into(), EdgePart::Node(selected)));
-                }
+            if let Some(node) = node
+                && let Selection::Object(selected) = self.selection(item, node, "edges.node")?
+            {
+                below.push(("node".into(), EdgePart::Node(selected)));
             }
             parts.push(ConnectionSelected { key: "edges".into(), part: ConnectionPart::Edges(below) });
         }

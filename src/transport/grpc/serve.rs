@@ -103,7 +103,7 @@ struct Call<'a> {
 enum Answer {
     /// And the error after it, if there was one.
     Whole(Bytes, Option<Error>),
-    Streamed(Bytes, Messages),
+    Streamed(Bytes, Box<Messages>),
 }
 
 // === impl Grpc ===
@@ -267,7 +267,7 @@ impl Grpc {
         match end {
             Some(Err(error)) if data.is_empty() => Err(error),
             Some(end) => Ok(Answer::Whole(data, end.err())),
-            None => Ok(Answer::Streamed(data, messages)),
+            None => Ok(Answer::Streamed(data, Box::new(messages))),
         }
     }
 
@@ -310,7 +310,7 @@ impl Grpc {
             }
             Answer::Streamed(first, messages) => {
                 let patience = Patience { deadline: call.deadline, idle: self.options.stream_idle_timeout };
-                Body::new(Streamed::new(first, messages, patience, call.id))
+                Body::new(Streamed::new(first, *messages, patience, call.id))
             }
         };
         let mut response = Response::new(body);
