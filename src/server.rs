@@ -201,6 +201,7 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         },
         select: SelectLimits { depth_max: config.graphql.max_depth, fields_max: config.graphql.max_complexity },
         etag: config.rest.etag,
+        body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
         stream_idle_timeout: config.server.stream_idle_timeout,
     };

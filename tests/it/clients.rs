@@ -7,11 +7,8 @@ use std::process::Command;
 use crate::harness::{Database, crate_path};
 use crate::program::{self, Program};
 
-/// Runs the Node scripts of `tests/clients` against the shop, served by the binary.
-#[tokio::test]
-async fn node_clients_agree() {
-    let clients = crate_path("tests/clients");
-    install(&clients);
+/// The shop, served by the binary with everything switched on that a person may look at.
+async fn shop() -> (tempfile::TempDir, Database, Program) {
     let directory = tempfile::tempdir().unwrap();
     let shop = crate_path("examples/shop");
     fs::copy(shop.join("schema.py"), directory.path().join("schema.py")).unwrap();
@@ -20,9 +17,17 @@ async fn node_clients_agree() {
     fs::write(directory.path().join("fraiseql.toml"), toml + more).unwrap();
     let (code, _, complaint) = program::run(directory.path(), &["compile", "--sdl", "schema.graphql"]);
     assert_eq!(code, 0, "{complaint}");
-
     let database = Database::of_directory(shop.join("sql"));
-    let mut program = Program::start(directory.path(), &["run", "--database", &database.url()]);
+    let program = Program::start(directory.path(), &["run", "--database", &database.url()]);
+    (directory, database, program)
+}
+
+/// Runs the Node scripts of `tests/clients` against the shop.
+#[tokio::test]
+async fn node_clients_agree() {
+    let clients = crate_path("tests/clients");
+    install(&clients);
+    let (directory, _database, mut program) = shop().await;
     let address = program.address().await;
     let mut node = tokio::process::Command::new("node");
     node.args(["--test", "graphql.mjs", "over_http.mjs", "graphiql.mjs", "docs.mjs"])
@@ -36,6 +41,18 @@ async fn node_clients_agree() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}\n{}", String::from_utf8_lossy(&output.stderr), program.said());
     assert!(said.contains("pass "), "{said}");
+}
+
+/// Thousands of requests made from the OpenAPI description, good and bad ones.
+#[tokio::test]
+async fn schemathesis_finds_nothing() {
+    let (_directory, _database, mut program) = shop().await;
+    let address = program.address().await;
+    let mut run = tokio::process::Command::new("sh");
+    run.arg(crate_path("tests/clients/schemathesis.sh")).arg(format!("http://{address}/rest"));
+    let output = run.current_dir(std::env::temp_dir()).output().await.unwrap();
+    let (said, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complaint}\n{}", program.said());
 }
 
 /// What `make setup` does, for a run without it.

@@ -15,6 +15,10 @@ use crate::world;
 fn schema() -> Json {
     let mut schema = world::schema();
     schema["input_types"] = json!([{"name": "ThingInput", "fields": world::fields(&["name: String!", "size: Int"])}]);
+    schema["queries"].as_array_mut().unwrap().push(json!({
+        "name": "searchItems", "return_type": "Item", "returns_list": true, "auto_params": true,
+        "arguments": [{"name": "tags", "type": "[String!]", "nullable": true}],
+        "sql_source": "v_item", "rest": {"path": "/items/search", "method": "POST"}}));
     let mutation = |name: &str, operation: &str, arguments: &[&str]| {
         json!({"name": name, "return_type": "Thing", "operation": operation, "sql_source": "fn_x",
                "arguments": world::fields(arguments)})
@@ -85,6 +89,28 @@ async fn every_route_that_is_served_is_described() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "operation ids are unique");
+}
+
+#[tokio::test]
+async fn a_query_that_is_sent_by_post() {
+    let (_database, api) = api().await;
+    let json = [("content-type", "application/json; charset=utf-8")];
+    let ask = async |query: &str, body: &str| {
+        api.send("POST", &format!("/rest/items/search{query}"), &json, body.as_bytes()).await
+    };
+    let found = ask("?select=name", "{\"limit\": 2, \"filter\": {\"size\": {\"eq\": 3}}, \"sort\": \"-name\"}").await;
+    let same = api.get("/rest/items?select=name&size=3&sort=-name&limit=2").await;
+    assert_eq!((found.status, &found.json()["data"]), (200, &same.json()["data"]));
+    let tagged = ask("?select=tags&limit=1", "{\"tags\": [\"green\", \"odd one\"]}").await;
+    assert_eq!(tagged.json()["data"], json!([{"tags": ["green", "odd one"]}]), "{}", tagged.text());
+    assert_eq!(ask("", "").await.status, 200);
+    assert_eq!(ask("?limit=1", "{\"limit\": 1}").await.status, 400);
+    assert_eq!(ask("", "[1]").await.status, 400);
+    assert_eq!(ask("", &format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20))).await.status, 413);
+    let text = api.send("POST", "/rest/items/search", &[("content-type", "text/plain")], b"{}").await;
+    assert_eq!((text.status, &text.json()["error"]["code"]), (415, &json!("UNSUPPORTED_MEDIA_TYPE")));
+    // A path that is written out hides one with a parameter, as OpenAPI has it.
+    assert_eq!(api.get("/rest/items/search").await.header("allow"), Some("POST, OPTIONS"));
 }
 
 /// Every parameter that a list describes is taken, with a value of its type.

@@ -132,8 +132,8 @@ impl<'s> Conditions<'s, '_> {
             }
             if field.join.is_some() && field.ty.is_list() {
                 let message = format!(
-                    "{name}: {0} is a list of its own; select it to filter it, as in select={0}(…), or keep the rows \
-                     that have such an item with filter={{\"{0}\": …}}",
+                    "{name}: {0} is a list of its own; select it, as in select={0}(…), to filter and page it, or keep \
+                     the rows that have such an item with filter={{\"{0}\": …}}",
                     field.name
                 );
                 return Err(Error::invalid(message).at(name));

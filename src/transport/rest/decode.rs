@@ -307,6 +307,12 @@ impl Request<'_> {
 
     fn unknown(&self, position: usize, name: &str, rest: &str, takes_filters: bool) -> Error {
         let site = &self.prepared.sites[position];
+        let first = rest.split('.').next().filter(|first| first.len() < rest.len());
+        let field = first.and_then(|first| field_of(fields_of(self.schema, &site.item)?, first));
+        if let Some(list) = field.filter(|field| field.join.is_some() && field.ty.is_list()) {
+            let message = format!("{name}: {0} is not selected; add it to select, as in select={0}(…)", list.name);
+            return Error::invalid(message).at(name);
+        }
         let mut known: Vec<String> = Vec::new();
         if position == 0 {
             known.extend(Some("select".to_owned()).filter(|_| self.endpoint.returns != Returns::Count));

@@ -120,6 +120,12 @@ impl Writer<'_> {
         } else {
             given.extend(self.query_parameters(endpoint, &route.path));
             given.extend(self.header_parameters(endpoint));
+            if route.method == Method::Post {
+                let description = "The parameters as members of an object; they may stand in the URL as well.";
+                let content = json!({"application/json": {"schema": {"type": "object"}}});
+                let body = json!({"required": false, "description": description, "content": content});
+                operation.insert("requestBody".to_owned(), body);
+            }
         }
         if !given.is_empty() {
             operation.insert("parameters".to_owned(), Json::Array(given));
@@ -292,6 +298,9 @@ impl Writer<'_> {
         if endpoint.returns == Returns::One {
             codes.push(Code::NotFound);
         }
+        if route.method == Method::Post {
+            codes.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+        }
         codes.extend([Code::NotAcceptable, Code::Internal, Code::Unavailable, Code::Timeout]);
         for code in codes {
             responses.insert(code.http_status().to_string(), refusal(code));
@@ -403,6 +412,8 @@ fn refusal(code: Code) -> Json {
     let description = match code {
         Code::InvalidArgument => "Something in the request cannot mean anything, or asks for too much.",
         Code::NotFound => "There is no such row.",
+        Code::PayloadTooLarge => "The body is too large.",
+        Code::UnsupportedMediaType => "The body is not JSON.",
         Code::NotAcceptable => "No media type that the client accepts can be served.",
         Code::Unavailable => "The database cannot be reached, or has no connection free.",
         Code::Timeout => "The answer took too long.",
@@ -417,9 +428,7 @@ fn refusal(code: Code) -> Json {
         | Code::RateLimited
         | Code::CircuitBreakerOpen
         | Code::Cancelled
-        | Code::MethodNotAllowed
-        | Code::PayloadTooLarge
-        | Code::UnsupportedMediaType => "The server failed, or a stored value does not fit its declared type.",
+        | Code::MethodNotAllowed => "The server failed, or a stored value does not fit its declared type.",
     };
     json!({"description": description, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
 }

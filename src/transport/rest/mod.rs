@@ -24,6 +24,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
+use http_body_util::BodyExt;
 use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::Value as Json;
@@ -35,8 +36,8 @@ use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values
 use self::describe::Info;
 use self::encode::encode;
 use self::links::Asked;
-use self::negotiate::{Media, Preferences, has_already};
-use self::parameters::parameters;
+use self::negotiate::{Media, Preferences, has_already, is_json};
+use self::parameters::{Parameter, members, parameters};
 use self::respond::Failure;
 use self::routes::Table;
 pub use self::select::SelectLimits;
@@ -63,6 +64,7 @@ pub struct Options {
     pub pages: PageSizes,
     pub select: SelectLimits,
     pub etag: bool,
+    pub body_bytes_max: usize,
     pub response_bytes_max: usize,
     pub stream_idle_timeout: Duration,
 }
@@ -135,9 +137,9 @@ impl Rest {
         request: http::Request<Body>,
         id: &str,
     ) -> Response<Body> {
-        let (parts, _body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let exchange = Exchange { rest: self, engine, caller, parts: &parts, id };
-        let mut response = match exchange.run().await {
+        let mut response = match exchange.run(body).await {
             Ok(response) => response,
             Err(failure) => failure.respond(id),
         };
@@ -159,7 +161,7 @@ impl Rest {
         let (route, values) = self.route(method, below, path).map_err(|failure| *failure.error)?;
         let endpoint = self.read_endpoint(schema, route).map_err(|failure| *failure.error)?;
         let wanted = Wanted { stream: false, counted: false };
-        let decoded = self.decode(schema, endpoint, route, &values, query, wanted)?;
+        let decoded = self.decode(schema, endpoint, route, &values, parameters(query)?, wanted)?;
         Ok(Intent::Read(decoded.read))
     }
 
@@ -201,10 +203,9 @@ impl Rest {
         endpoint: &Endpoint,
         route: usize,
         values: &[&str],
-        query: &str,
+        parameters: Vec<Parameter<'_>>,
         wanted: Wanted,
     ) -> Result<Decoded, Error> {
-        let parameters = parameters(query)?;
         let mode = mode_of(schema, endpoint, wanted);
         let prepared = self.prepared(schema, endpoint, route, mode, select_text(&parameters, endpoint)?)?;
         let path = path_values(self.table.names(route), values)?;
@@ -234,8 +235,7 @@ impl Rest {
 // === impl Exchange ===
 
 impl Exchange<'_> {
-    async fn run(&self) -> Result<Response<Body>, Failure> {
-        let decode = tracing::debug_span!("decode").entered();
+    async fn run(&self, body: Body) -> Result<Response<Body>, Failure> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
         if self.parts.method == Method::OPTIONS
@@ -253,7 +253,12 @@ impl Exchange<'_> {
         let preferences = Preferences::of(&self.parts.headers);
         let wanted = Wanted { stream: media != Media::Json, counted: preferences.count };
         let query = self.parts.uri.query().unwrap_or_default();
-        let decoded = self.rest.decode(&schema, endpoint, route, &values, query, wanted)?;
+        let mut given = parameters(query)?;
+        if self.parts.method == Method::POST {
+            given.extend(self.members(body).await?);
+        }
+        let decode = tracing::debug_span!("decode").entered();
+        let decoded = self.rest.decode(&schema, endpoint, route, &values, given, wanted)?;
         let is_counted = mode_of(&schema, endpoint, wanted) == Mode::Counted;
         drop(decode);
         drop(schema);
@@ -267,6 +272,26 @@ impl Exchange<'_> {
                 Ok(response)
             }
         }
+    }
+
+    /// The parameters in the body of a query that is sent by POST.
+    async fn members(&self, body: Body) -> Result<Vec<Parameter<'static>>, Failure> {
+        let max = self.rest.options.body_bytes_max;
+        let bytes = match http_body_util::Limited::new(body, max).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");
+                return Err(Failure::new(Code::PayloadTooLarge, message));
+            }
+            Err(_) => return Err(Failure::new(Code::InvalidArgument, "the body ended early")),
+        };
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !is_json(&self.parts.headers) {
+            return Err(Failure::new(Code::UnsupportedMediaType, "send the body as application/json in UTF-8"));
+        }
+        Ok(members(&bytes)?)
     }
 
     /// What the server answers by itself: the description and the page over it.

@@ -129,6 +129,14 @@ impl Preferences {
     }
 }
 
+/// Whether the body says that it is JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (name, rest) = value.split_once(';').unwrap_or((value, ""));
+    let rest = rest.to_ascii_lowercase();
+    name.trim().eq_ignore_ascii_case("application/json") && (!rest.contains("charset=") || rest.contains("utf-8"))
+}
+
 /// Whether the client has the answer with this tag already (RFC 9110, section 13.1.2: weakly compared).
 pub fn has_already(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();

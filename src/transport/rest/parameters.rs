@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use serde_json::Value as Json;
 
 use crate::error::{Code, Error, Result, Stage};
+use crate::intent::value::shown;
 
 /// Most parameters of one request.
 const PARAMETERS_MAX: usize = 200;
@@ -30,8 +32,7 @@ pub fn parameters(query: &str) -> Result<Vec<Parameter<'_>>> {
     let mut parameters = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if parameters.len() >= PARAMETERS_MAX {
-            let message = format!("a request takes at most {PARAMETERS_MAX} parameters");
-            return Err(Error::new(Stage::Decode, Code::TooComplex, message));
+            return Err(too_many());
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded(name).ok_or_else(|| Error::invalid("the name of a parameter is not UTF-8"))?;
@@ -40,6 +41,35 @@ pub fn parameters(query: &str) -> Result<Vec<Parameter<'_>>> {
         parameters.push(Parameter { name, value });
     }
     Ok(parameters)
+}
+
+/// Reads the body of a query that is sent by POST: an object whose members are the parameters.
+pub fn members(body: &[u8]) -> Result<Vec<Parameter<'static>>> {
+    let bad = |what: String| Error::invalid(format!("the body is not an object of parameters: {what}"));
+    let json: Json = serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+    let Json::Object(members) = json else { return Err(bad(format!("it is {}", shown(&json)))) };
+    if members.len() > PARAMETERS_MAX {
+        return Err(too_many());
+    }
+    let text = |json: Json| match json {
+        Json::String(text) => text,
+        // Quoted, so that a comma within an item does not end it.
+        Json::Array(items) => {
+            let items = items.into_iter().map(|item| match item {
+                Json::String(text) => Json::String(text).to_string(),
+                other => other.to_string(),
+            });
+            format!("({})", items.collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    };
+    let parameter = |(name, value)| Parameter { name: Cow::Owned(name), value: Cow::Owned(text(value)) };
+    Ok(members.into_iter().filter(|(_, value)| !value.is_null()).map(parameter).collect())
+}
+
+fn too_many() -> Error {
+    let message = format!("a request takes at most {PARAMETERS_MAX} parameters");
+    Error::new(Stage::Decode, Code::TooComplex, message)
 }
 
 /// A part of a URL with its escapes resolved; `None` when it is not UTF-8.
@@ -91,6 +121,18 @@ mod tests {
         check("a=%ff", Err("a: the value is not UTF-8"));
         check("%ff=a", Err("the name of a parameter is not UTF-8"));
         check(&"a=1&".repeat(201), Err("a request takes at most 200 parameters"));
+    }
+
+    #[test]
+    fn bodies() {
+        let found = members(br#"{"limit": 3, "filter": {"a": 1}, "tags": ["a,b", "c"], "active": true, "x": null}"#);
+        let found = found.unwrap();
+        let found: Vec<(&str, &str)> = found.iter().map(|one| (&*one.name, &*one.value)).collect();
+        let expected = [("limit", "3"), ("filter", "{\"a\":1}"), ("tags", "(\"a,b\",\"c\")"), ("active", "true")];
+        assert_eq!(found, expected);
+        for bad in ["", "[]", "5", "{"] {
+            assert!(members(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]

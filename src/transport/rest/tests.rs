@@ -28,6 +28,7 @@ pub fn wire(schema: &Schema) -> Rest {
         pages: PageSizes { default: 20, max: 100 },
         select: SelectLimits { depth_max: 6, fields_max: 60 },
         etag: true,
+        body_bytes_max: 1 << 20,
         response_bytes_max: 1 << 20,
         stream_idle_timeout: Duration::from_secs(1),
     };
@@ -201,6 +202,9 @@ fn refusals() {
         "users?select=posts(id)&posts.first=1",
         "users/1?name=x",
         "users/1?limit=1",
+        "users/1?id=2",
+        "users/1?posts.limit=1",
+        "users?posts.limit=1",
         "usersCount?select=id",
         "usersCount?limit=1",
         "allUsers?limit=1",
