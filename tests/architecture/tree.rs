@@ -9,6 +9,7 @@ const LINES_MAX: usize = 450;
 
 /// Longer files, each with why it is one file.
 const LONG: &[(&str, &str)] = &[
+    ("src/codec/protobuf/tests.rs", "one set of messages, and every way to fill it"),
     ("src/codec/tests.rs", "rows made by hand for every node of a shape, with the builders that they share"),
     ("src/config/table.rs", "the table of keys: one row each, read from top to bottom as the reference"),
     ("src/intent/filter.rs", "the operator table and its only reader"),

@@ -7,8 +7,8 @@ use prost_reflect::prost_types::{
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, Value};
 
-use super::protobuf::{Layout, LengthRoom, Tag, item, message};
-use super::{Columns, Mismatch, Stop, Trail};
+use super::{Layout, LengthRoom, Tag, item, message};
+use crate::codec::{Columns, Mismatch, Stop, Trail};
 use crate::plan::shape::{
     Document, DocumentField, DocumentObject, DocumentSource, EnumNames, Field, Key, Leaf, LeafKind, Node, Object,
     Shape, Wire,
@@ -307,8 +307,8 @@ proptest! {
     /// Bytes of any kind end in an answer or an error.
     #[test]
     fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\\[\\]{}\",:a-e0-9.\\\\ null-]{0,40}") {
-        for family in super::tests::FAMILIES {
-            for scalar in super::tests::SCALARS {
+        for family in crate::codec::tests::FAMILIES {
+            for scalar in crate::codec::tests::SCALARS {
                 let node = Node::Leaf { column: 0, leaf: leaf(family, scalar) };
                 let list = Node::LeafList { column: 0, leaf: leaf(family, scalar), item_nullable: false };
                 let document = Node::Document { column: 0, value: Document::Scalar(scalar) };
