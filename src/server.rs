@@ -34,6 +34,9 @@ use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptio
 use crate::transport::rest::describe::Info;
 use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
 
+#[cfg(feature = "grpc-transport")]
+pub use self::grpc::grpc;
+
 /// Waits between attempts to reach the database, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
@@ -137,7 +140,7 @@ impl Service {
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
         #[cfg(feature = "grpc-transport")]
-        let grpc = grpc::grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
+        let grpc = grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
         Ok(Service {
             engine,

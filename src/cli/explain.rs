@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::project::{compile_schema, ensure_schema, load_artifact, load_config};
 use super::{ConfigArgs, Failed, runtime};
 use crate::auth::{Caller, Identity};
 use crate::config::{Config, Mode, Need};
+use crate::intent::Intent;
 use crate::plan::{plan, print::print};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
@@ -17,11 +18,12 @@ use crate::sql::write;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A GraphQL query, or a REST request: 'GET /rest/users?limit=3'.
+    /// A GraphQL query, a REST request ('GET /rest/users?limit=3') or a gRPC method
+    /// (shop.v1.ShopService/ListUsers).
     query: String,
     #[command(flatten)]
     config: ConfigArgs,
-    /// Variables of the query, as JSON.
+    /// Variables of the query, or the request of the method, as JSON.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     variables: String,
     /// A role of the caller; may be given several times.
@@ -42,10 +44,11 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
     let mut overrides = arguments.config.overrides();
     overrides.database_url = arguments.database.clone();
     let config = load_config(&arguments.config.config, &overrides, Mode::Dev, Need::Schema)?;
-    let variables = serde_json::from_str(&arguments.variables)
+    let variables: Map<String, Value> = serde_json::from_str(&arguments.variables)
         .map_err(|error| Failed::Message(format!("--variables is not a JSON object: {error}")))?;
     let (schema, source) = runtime()?.block_on(schema(&config, &arguments))?;
     let intents = match rest_request(&arguments.query) {
+        _ if is_grpc_method(&arguments.query) => grpc_intents(&config, &schema, arguments.query.trim(), variables)?,
         Some((method, target)) => {
             let intent = rest(&config, &schema).intent(&schema, &method, target);
             let intent = intent.map_err(|error| Failed::Message(format!("the request was refused\n  {error}")))?;
@@ -97,6 +100,33 @@ fn rest_request(text: &str) -> Option<(http::Method, &str)> {
     };
     let method = method.to_ascii_uppercase().parse().ok()?;
     target.starts_with('/').then_some((method, target))
+}
+
+/// `shop.v1.ShopService/ListUsers`, with or without a slash before it.
+fn is_grpc_method(text: &str) -> bool {
+    let parts = text.trim().trim_start_matches('/').split_once('/');
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
+    parts.is_some_and(|(service, method)| service.contains('.') && is_word(service) && is_word(method))
+}
+
+#[cfg(feature = "grpc-transport")]
+fn grpc_intents(
+    config: &Config,
+    schema: &Schema,
+    method: &str,
+    request: Map<String, Value>,
+) -> Result<Vec<(String, Intent)>, Failed> {
+    let lock = super::lock::settle(config, schema.model(), super::lock::Changes::Dev)?;
+    let wire = crate::server::grpc(config, schema, lock.as_ref())?;
+    let wire = wire.ok_or_else(|| Failed::Message("gRPC is switched off ([grpc] enabled)".to_owned()))?;
+    let intent = wire.intent(schema, method, request);
+    let intent = intent.map_err(|error| Failed::Message(format!("the request was refused\n  {error}")))?;
+    Ok(vec![(method.to_owned(), intent)])
+}
+
+#[cfg(not(feature = "grpc-transport"))]
+fn grpc_intents(_: &Config, _: &Schema, _: &str, _: Map<String, Value>) -> Result<Vec<(String, Intent)>, Failed> {
+    Err(Failed::Message("this program was built without gRPC (cargo build --features grpc-transport)".to_owned()))
 }
 
 /// The schema with the best knowledge of the database that there is, and where that came from.

@@ -21,18 +21,6 @@ mod json_time;
 pub mod pg;
 #[cfg(feature = "grpc-transport")]
 pub mod protobuf;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_document;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_layout;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_leaf;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_time;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_value;
-#[cfg(feature = "grpc-transport")]
-mod protobuf_wire;
 mod scan;
 mod stored;
 #[cfg(test)]

@@ -3,17 +3,26 @@
 //! Protobuf has no place for a null where none may be, nor for an error beside the data. So the first
 //! value that does not fit ends the message, and with it the answer; there is nothing to cut back.
 
+mod document;
+mod layout;
+mod leaf;
+#[cfg(test)]
+mod tests;
+mod time;
+mod value;
+mod wire;
+
+use self::layout::{Connection, Edge, Field, Message, Node, Root};
+use self::leaf::Write;
+use self::wire::{bytes, close, close_for, integer, open, open_for};
 use super::json::{self, NULL_FIELD, NULL_ITEM, records};
-use super::protobuf_layout::{Connection, Edge, Field, Message, Node, Root};
-use super::protobuf_leaf::Write;
-use super::protobuf_wire::{bytes, close, close_for, integer, open, open_for};
 use super::trail::{Path, Place, Trail};
-use super::{Columns, Fault, Stop, connection, pg, protobuf_document};
+use super::{Columns, Fault, Stop, connection, pg};
 use crate::plan::shape::{self, PageInfoNode};
 use crate::schema::name::Name;
 
-pub use super::protobuf_layout::{COUNT_NUMBER, Layout, Unnumbered};
-pub use super::protobuf_wire::Tag;
+pub use self::layout::{COUNT_NUMBER, Layout, Unnumbered};
+pub use self::wire::Tag;
 
 /// How many bytes the length of a message takes, as far as the last one tells.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +33,7 @@ pub struct LengthRoom(usize);
 pub fn message(layout: &Layout, columns: &Columns<'_>, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
     match &layout.root {
         Root::Object(message) => fields(message, columns, &Path::ROW, out, trail),
-        Root::Document { value, shape } => protobuf_document::root(value, shape, columns, out, trail),
+        Root::Document { value, shape } => document::root(value, shape, columns, out, trail),
         Root::Connection(connection) => page(connection, columns, out, trail),
         Root::Count(tag) => {
             let count = columns.at(0)?.ok_or(Stop::Stale)?;
@@ -180,8 +189,8 @@ fn nested(
         }
         Node::Document { column, value } => {
             let (text, keys) = json::document_text(&message.wires, *column, raw(*column)?)?;
-            let field = protobuf_document::Tagged { tag: field.tag, zero_is_absent: field.zero_is_absent };
-            protobuf_document::document(value, field, text, keys, place, out, trail)
+            let field = document::Tagged { tag: field.tag, zero_is_absent: field.zero_is_absent };
+            document::document(value, field, text, keys, place, out, trail)
         }
         Node::Lists { column } => {
             let shape::Node::LeafList { leaf, item_nullable, .. } = &field.shape.node else {
@@ -192,7 +201,7 @@ fn nested(
             if !trail.is_empty() {
                 return Err(Fault::Propagated);
             }
-            protobuf_document::lists(field.tag, &text, place, out, trail)
+            document::lists(field.tag, &text, place, out, trail)
         }
     }
 }

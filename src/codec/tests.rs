@@ -1,8 +1,5 @@
 //! Shapes over hand-made rows: null propagation, documents, connections, and bytes of any kind.
 
-#[cfg(feature = "grpc-transport")]
-mod protobuf;
-
 use proptest::prelude::*;
 
 use super::{Columns, Mismatch, Segment, Stop, Trail, json};

@@ -10,8 +10,7 @@ const LINES_MAX: usize = 450;
 /// Longer files, each with why it is one file.
 const LONG: &[(&str, &str)] = &[
     ("src/codec/tests.rs", "rows made by hand for every node of a shape, with the builders that they share"),
-    ("src/codec/tests/protobuf.rs", "messages of every type, with the builders that they share"),
-    ("src/transport/grpc/describe.rs", "the messages of a schema, which name each other"),
+    ("src/codec/protobuf/tests.rs", "messages of every type, with the builders that they share"),
     ("src/config/table.rs", "the table of keys: one row each, read from top to bottom as the reference"),
     ("src/intent/filter.rs", "the operator table and its only reader"),
     ("tests/it/codec.rs", "the table of edge values, and the walks over it"),

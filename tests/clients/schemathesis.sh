@@ -19,4 +19,4 @@ fi
 # negative_data_rejection, because a wrong member of an object in brackets may be lost before it is sent.
 exec "$home/bin/st" run "$url/openapi.json" --no-color --checks all \
     --exclude-checks positive_data_acceptance,negative_data_rejection \
-    --phases examples,coverage,fuzzing --max-examples 20 --seed 1 "$@"
+     --max-examples 20 --seed 1 "$@"

@@ -195,3 +195,67 @@ fn enumeration(declared: &EnumType) -> EnumDescriptorProto {
         ..EnumDescriptorProto::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intent::filter::{DIRECTIONS, Operators};
+    use crate::schema::model::Scalar;
+    use crate::transport::grpc::inputs::{operator_field, scalar_filter};
+
+    fn shared_message(name: &str) -> DescriptorProto {
+        let files = shared().file;
+        let messages =
+            files.into_iter().filter(|file| file.package() == "fraiseql.v1").flat_map(|file| file.message_type);
+        let bare = name.strip_prefix("fraiseql.v1.").unwrap();
+        messages.into_iter().find(|message| message.name() == bare).unwrap()
+    }
+
+    /// proto/fraiseql/v1/filters.proto has the operators of the one table.
+    #[test]
+    fn filters_have_every_operator() {
+        for scalar in [
+            Scalar::Id,
+            Scalar::Uuid,
+            Scalar::String,
+            Scalar::Int,
+            Scalar::BigInt,
+            Scalar::Float,
+            Scalar::Decimal,
+            Scalar::Boolean,
+            Scalar::DateTime,
+            Scalar::Date,
+            Scalar::Time,
+            Scalar::Json,
+            Scalar::Text,
+        ] {
+            for (is_list, operators) in [(false, Operators::of_scalar(scalar)), (true, Operators::List)] {
+                let name = scalar_filter(scalar, is_list);
+                let found = shared_message(name);
+                let api = Api {
+                    package: String::new(),
+                    service: String::new(),
+                    messages: Vec::new(),
+                    enums: Vec::new(),
+                    methods: Vec::new(),
+                };
+                let expected: Vec<_> = operators.table().map(|row| operator_field(row, &Type::of(scalar))).collect();
+                let expected: Vec<_> = expected.iter().map(|it| field(&api, it)).collect();
+                let shown = |field: &FieldDescriptorProto| (field.name().to_owned(), field.r#type(), field.label());
+                let (found, expected): (Vec<_>, Vec<_>) =
+                    (found.field.iter().map(shown).collect(), expected.iter().map(shown).collect());
+                assert_eq!(found, expected, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn directions_are_those_of_the_table() {
+        let files = shared().file;
+        let enums: Vec<_> = files.iter().flat_map(|file| &file.enum_type).collect();
+        let found = enums.iter().find(|it| it.name() == "OrderDirection").unwrap();
+        let names: Vec<&str> = found.value.iter().skip(1).map(EnumValueDescriptorProto::name).collect();
+        let expected: Vec<String> = DIRECTIONS.iter().map(|(name, _, _)| format!("ORDER_DIRECTION_{name}")).collect();
+        assert_eq!(names, expected);
+    }
+}

@@ -15,6 +15,7 @@ mod descriptor;
 mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
+pub mod inputs;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;

@@ -4,10 +4,11 @@
 
 use smallvec::SmallVec;
 
-use super::protobuf_value::{self, parsed};
-use super::protobuf_wire::{WireType, bytes, close, double, integer, open, varint};
-use super::scan::{content, unescaped};
-use super::{Fault, json, json_text, pg, protobuf_time, stored};
+use super::time;
+use super::value::{self, parsed};
+use super::wire::{WireType, bytes, close, double, integer, open, varint};
+use crate::codec::scan::{content, unescaped};
+use crate::codec::{Fault, json, json_text, pg, stored};
 use crate::plan::shape::{EnumNames, Leaf, LeafKind};
 use crate::schema::catalog::Family;
 use crate::schema::lock::{Lock, message_name, value_name};
@@ -102,7 +103,7 @@ impl Write {
                 double(parsed(content(&text).unwrap_or(&text)).ok_or(Fault::Malformed)?, out);
             }
             Write::Digits(family) => digits(*family, raw, out)?,
-            Write::Timestamp => protobuf_time::timestamp(raw, out)?,
+            Write::Timestamp => time::timestamp(raw, out)?,
             Write::Quoted(Family::Bytea) => {
                 let text = json_form(Family::Bytea, raw, out)?;
                 bytes(&unescaped(content(&text).unwrap_or_default())?, out);
@@ -174,7 +175,7 @@ pub(super) fn wire_type_of(scalar: Scalar) -> WireType {
 pub(super) fn stored_scalar(scalar: Scalar, text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match scalar {
         _ if text == b"null" => return Err(Fault::Null),
-        Scalar::Json => return protobuf_value::value(text, out),
+        Scalar::Json => return value::value(text, out),
         Scalar::String | Scalar::Text => {
             bytes(&unescaped(content(text).ok_or(Fault::Misfit)?)?, out);
             return Ok(());
@@ -202,7 +203,7 @@ pub(super) fn stored_scalar(scalar: Scalar, text: &[u8], out: &mut Vec<u8>) -> R
         }
         Scalar::Boolean => out.push((plain == b"true").into()),
         Scalar::Float => double(parsed(plain).ok_or(Fault::Misfit)?, out),
-        Scalar::DateTime => protobuf_time::text(plain, out)?,
+        Scalar::DateTime => time::text(plain, out)?,
         Scalar::Id
         | Scalar::Uuid
         | Scalar::String

@@ -6,16 +6,16 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::document::{self, Keys, is_key, opens, type_name_of};
-use super::json::{NULL_FIELD, NULL_ITEM};
-use super::protobuf::stopped;
-use super::protobuf_layout::{Document, DocumentField, DocumentMessage};
-use super::protobuf_leaf::stored_scalar;
-use super::protobuf_value::list_value;
-use super::protobuf_wire::{Tag, close, open};
-use super::scan::{Scan, content};
-use super::trail::{Path, Place, Trail};
-use super::{Columns, Fault, Stop, pg};
+use super::layout::{Document, DocumentField, DocumentMessage};
+use super::leaf::stored_scalar;
+use super::stopped;
+use super::value::list_value;
+use super::wire::{Tag, close, open};
+use crate::codec::document::{self, Keys, is_key, opens, type_name_of};
+use crate::codec::json::{NULL_FIELD, NULL_ITEM};
+use crate::codec::scan::{Scan, content};
+use crate::codec::trail::{Path, Place, Trail};
+use crate::codec::{Columns, Fault, Stop, pg};
 use crate::plan::shape;
 use crate::schema::name::Name;
 

@@ -7,7 +7,7 @@ use prost_reflect::prost_types::{
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, Value};
 
-use crate::codec::protobuf::{Layout, LengthRoom, Tag, item, message};
+use super::{Layout, LengthRoom, Tag, item, message};
 use crate::codec::{Columns, Mismatch, Stop, Trail};
 use crate::plan::shape::{
     Document, DocumentField, DocumentObject, DocumentSource, EnumNames, Field, Key, Leaf, LeafKind, Node, Object,
@@ -307,8 +307,8 @@ proptest! {
     /// Bytes of any kind end in an answer or an error.
     #[test]
     fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\\[\\]{}\",:a-e0-9.\\\\ null-]{0,40}") {
-        for family in super::FAMILIES {
-            for scalar in super::SCALARS {
+        for family in crate::codec::tests::FAMILIES {
+            for scalar in crate::codec::tests::SCALARS {
                 let node = Node::Leaf { column: 0, leaf: leaf(family, scalar) };
                 let list = Node::LeafList { column: 0, leaf: leaf(family, scalar), item_nullable: false };
                 let document = Node::Document { column: 0, value: Document::Scalar(scalar) };

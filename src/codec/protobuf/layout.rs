@@ -3,8 +3,8 @@
 //! Made once for each statement. Tags are encoded and the way to write each column is chosen here, so
 //! that nothing is looked up while rows pass by.
 
-use super::protobuf_leaf::{EnumNumbers, Write, wire_type_of};
-use super::protobuf_wire::{Tag, WireType};
+use super::leaf::{EnumNumbers, Write, wire_type_of};
+use super::wire::{Tag, WireType};
 use crate::plan::shape::{self, ConnectionNode, EdgeNode, PageInfoNode, Shape, Wire};
 use crate::schema::lock::{Lock, field_name, message_name};
 use crate::schema::model::Scalar;

@@ -1,8 +1,8 @@
 //! Stored JSON as `google.protobuf.Value`, read from its text in one walk.
 
-use super::Fault;
-use super::protobuf_wire::{bytes, close, double, open};
-use super::scan::{Scan, content, unescaped};
+use super::wire::{bytes, close, double, open};
+use crate::codec::Fault;
+use crate::codec::scan::{Scan, content, unescaped};
 
 /// How deep a value may be. Each level of JSON is up to three of protobuf, whose readers stop at a hundred.
 const DEPTH_MAX: usize = 32;

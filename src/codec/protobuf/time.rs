@@ -1,8 +1,8 @@
 //! Points in time as `google.protobuf.Timestamp`, which holds the years 1 to 9999.
 
-use super::Fault;
-use super::pg::{self, Moment};
-use super::protobuf_wire::{integer, varint_length};
+use super::wire::{integer, varint_length};
+use crate::codec::Fault;
+use crate::codec::pg::{self, Moment};
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
