@@ -10,6 +10,7 @@ mod callers;
 mod connections;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+mod rates;
 mod service;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};

@@ -25,6 +25,7 @@ pub async fn serve(stream: StdStream, state: Arc<State>, mut stopped: watch::Rec
         Ok(stream) => stream,
         Err(error) => return tracing::debug!("a connection could not be taken over: {error}"),
     };
+    let Ok(peer) = stream.peer_addr().map(|address| address.ip()) else { return };
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     // Which protocol it is shows in the first byte, and the protocols' own timers start behind it.
@@ -37,7 +38,7 @@ pub async fn serve(stream: StdStream, state: Arc<State>, mut stopped: watch::Rec
     }
     let answer = service_fn(move |request: http::Request<Incoming>| {
         let state = state.clone();
-        async move { Ok::<_, Infallible>(service::answer(state, request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(service::answer(state, peer, request.map(Body::new)).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);

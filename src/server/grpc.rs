@@ -1,5 +1,6 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
@@ -43,11 +44,11 @@ pub fn takes(status: &Status, request: &Request<Body>) -> bool {
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
-    match AssertUnwindSafe(route(status, request, id)).catch_unwind().await {
+    match AssertUnwindSafe(route(status, peer, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
@@ -56,7 +57,7 @@ pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Respon
     }
 }
 
-async fn route(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
     match status {
         Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
@@ -65,7 +66,7 @@ async fn route(status: &Status, request: Request<Body>, id: &str) -> Response<Bo
             Some(grpc) if request.uri().path().starts_with(HEALTH) => {
                 grpc.serve(&service.engine, &Caller::anonymous(), request, id).await
             }
-            Some(grpc) => match service.callers.of(request.method(), request.headers()).await {
+            Some(grpc) => match service.callers.of(peer, request.method(), request.headers()).await {
                 Ok(caller) => grpc.serve(&service.engine, &caller, request, id).await,
                 Err(reason) => refusal(&Error::from(reason), id),
             },

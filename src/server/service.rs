@@ -1,5 +1,6 @@
 //! Which request goes where: the wires by their paths, and what operators look at.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -47,12 +48,12 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Body>) -> Response<Body> {
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, request, &id).await;
+    let mut response = served(&status, config, peer, request, &id).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -61,13 +62,13 @@ pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body>
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, request, id).await;
+        return super::grpc::answer(status, peer, request, id).await;
     }
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
+    let routed = AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind();
     match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -78,7 +79,7 @@ async fn served(status: &Status, config: &Config, request: Request<Body>, id: &s
     }
 }
 
-async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
     match path {
         "/health" => return health(status),
@@ -95,7 +96,7 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
         }
         Status::Unready(_) => return nothing(path, config),
     };
-    let caller = match service.callers.of(request.method(), request.headers()).await {
+    let caller = match service.callers.of(peer, request.method(), request.headers()).await {
         Ok(caller) => caller,
         Err(refused) => return refuse(service, wire, request.headers(), refused, id),
     };

@@ -34,6 +34,7 @@ mod identity;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rate_limits;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;
