@@ -30,6 +30,7 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+mod hidden;
 mod identity;
 mod private_postgres;
 mod processes;
