@@ -54,6 +54,11 @@ impl Client {
         Client { channel, pool, service: service.to_owned(), authorization }
     }
 
+    /// The same client with another token, or none.
+    pub fn with_authorization(&self, authorization: Option<String>) -> Client {
+        Client { authorization, ..self.clone() }
+    }
+
     /// The names of the methods that reflection shows.
     pub fn methods(&self) -> Vec<String> {
         let service = self.pool.get_service_by_name(&self.service).unwrap();
