@@ -55,8 +55,11 @@ impl Client {
     }
 
     pub fn decode(&self, method: &str, bytes: &[u8]) -> Json {
-        let message = DynamicMessage::decode(self.method(method).output(), bytes).unwrap();
-        serde_json::to_value(&message).unwrap()
+        serde_json::to_value(self.message(method, bytes)).unwrap()
+    }
+
+    pub fn message(&self, method: &str, bytes: &[u8]) -> DynamicMessage {
+        DynamicMessage::decode(self.method(method).output(), bytes).unwrap()
     }
 
     pub fn path(&self, method: &str) -> String {
@@ -65,11 +68,20 @@ impl Client {
 
     /// Every message of an answer, of one method or of a stream.
     pub async fn ask(&self, method: &str, request: Json) -> Result<Vec<Json>, Status> {
-        let request = Request::new(self.encode(method, &request));
+        let messages = self.ask_as(None, method, request).await?;
+        Ok(messages.iter().map(|message| self.decode(method, message)).collect())
+    }
+
+    /// The same as bytes, for whoever `authorization` says.
+    pub async fn ask_as(&self, authorization: Option<&str>, method: &str, request: Json) -> Result<Vec<Bytes>, Status> {
+        let mut request = Request::new(self.encode(method, &request));
+        if let Some(authorization) = authorization {
+            request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+        }
         let mut messages = self.stream(method, request, None).await?;
         let mut all = Vec::new();
         while let Some(message) = messages.message().await? {
-            all.push(self.decode(method, &message));
+            all.push(message);
         }
         Ok(all)
     }
