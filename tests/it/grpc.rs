@@ -38,7 +38,10 @@ impl Client {
 
     pub async fn at(address: SocketAddr, service: &str) -> Client {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true);
-        let channel = endpoint.connect().await.unwrap();
+        Client::over(endpoint.connect().await.unwrap(), service).await
+    }
+
+    pub async fn over(channel: Channel, service: &str) -> Client {
         let pool = reflected(channel.clone(), service).await;
         Client { channel, pool, service: service.to_owned() }
     }

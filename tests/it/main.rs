@@ -41,3 +41,4 @@ mod rest_streams;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;
+mod tls;
