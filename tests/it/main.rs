@@ -44,4 +44,7 @@ mod rest_description;
 mod rest_headers;
 mod rest_lists;
 mod rest_streams;
+#[cfg(feature = "grpc-transport")]
+mod same_answer;
 mod session_variables;
+mod tls;
