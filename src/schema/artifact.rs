@@ -14,7 +14,7 @@ use super::model::Model;
 use crate::problem::Problem;
 
 /// Raised whenever [`Model`] or [`Catalog`] change in a way that older files do not fit.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A schema as `compile` left it.
 #[derive(Debug, Clone, PartialEq)]
