@@ -12,6 +12,7 @@ mod connections;
 mod grpc;
 mod rates;
 mod service;
+mod tls;
 mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -21,6 +22,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
@@ -268,6 +270,7 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
+        let acceptor = tls::acceptor(&state.config)?;
         let listener = listen(&server.host, server.port).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")
@@ -279,9 +282,9 @@ impl Server {
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, stopped) = (state.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            let thread = thread.spawn(move || work(worker, state, receiver, stopped));
+            let thread = thread.spawn(move || work(worker, state, acceptor, receiver, stopped));
             threads.push(thread.map_err(|error| state_problem(&error))?);
         }
         tokio::spawn(accept(listener, senders, stopped));
@@ -290,6 +293,11 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a URL on this server begins with.
+    pub fn scheme(&self) -> &'static str {
+        if self.state.config.server.tls.is_some() { "https" } else { "http" }
     }
 
     pub fn state(&self) -> &Arc<State> {
@@ -370,6 +378,7 @@ async fn accept(
 fn work(
     worker: usize,
     state: Arc<State>,
+    acceptor: Option<TlsAcceptor>,
     mut streams: mpsc::UnboundedReceiver<StdStream>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -385,7 +394,9 @@ fn work(
             tokio::select! {
                 _ = tick.tick() => {}
                 stream = streams.recv() => match stream {
-                    Some(stream) => { open.spawn(connections::serve(stream, state.clone(), stopped.clone())); }
+                    Some(stream) => {
+                        open.spawn(connections::serve(stream, acceptor.clone(), state.clone(), stopped.clone()));
+                    }
                     None => break,
                 },
                 _ = stopped.changed() => break,

@@ -11,8 +11,8 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{OriginalUri, Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -126,11 +126,7 @@ struct Ages {
     at_least: i32,
 }
 
-async fn rest_users(
-    State(pool): State<Pool>,
-    OriginalUri(uri): OriginalUri,
-    Query(ages): Query<Ages>,
-) -> Result<Response, Failure> {
+async fn rest_users(State(pool): State<Pool>, uri: Uri, Query(ages): Query<Ages>) -> Result<Response, Failure> {
     let client = pool.get().await?;
     let statement = client.prepare_cached(PAGE).await?;
     let rows = client.query(&statement, &[&ages.at_least]).await?;

@@ -1,5 +1,6 @@
 //! gRPC over one connection, with as little work as can be: messages are counted, not decoded.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 
@@ -40,7 +41,7 @@ const HEADER_BYTES: usize = 5;
 // === impl Call ===
 
 impl Call {
-    pub fn new<M: Message + Default>(path: &'static str, request: &impl Message) -> Call {
+    pub fn new<M: Message + Default + Debug>(path: &'static str, request: &impl Message) -> Call {
         let length = request.encoded_len() as u32;
         let message = [&[0], &length.to_be_bytes()[..], &request.encode_to_vec()].concat().into();
         let shown = |bytes: &[u8]| match M::decode(bytes) {

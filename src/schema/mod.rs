@@ -10,6 +10,7 @@ pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod directives;
 pub mod field_set;
 pub mod lock;
 pub mod model;

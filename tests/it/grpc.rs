@@ -49,9 +49,18 @@ impl Client {
 
     async fn new(address: SocketAddr, service: &str, authorization: Option<String>) -> Client {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true);
-        let channel = endpoint.connect().await.unwrap();
+        Client::over(endpoint.connect().await.unwrap(), service, authorization).await
+    }
+
+    /// A client over a connection of any kind.
+    pub async fn over(channel: Channel, service: &str, authorization: Option<String>) -> Client {
         let pool = reflected(channel.clone(), service, authorization.as_deref()).await;
         Client { channel, pool, service: service.to_owned(), authorization }
+    }
+
+    /// The same client with another token, or none.
+    pub fn with_authorization(&self, authorization: Option<String>) -> Client {
+        Client { authorization, ..self.clone() }
     }
 
     /// The names of the methods that reflection shows.
@@ -72,8 +81,11 @@ impl Client {
     }
 
     pub fn decode(&self, method: &str, bytes: &[u8]) -> Json {
-        let message = DynamicMessage::decode(self.method(method).output(), bytes).unwrap();
-        serde_json::to_value(&message).unwrap()
+        serde_json::to_value(self.message(method, bytes)).unwrap()
+    }
+
+    pub fn message(&self, method: &str, bytes: &[u8]) -> DynamicMessage {
+        DynamicMessage::decode(self.method(method).output(), bytes).unwrap()
     }
 
     pub fn path(&self, method: &str) -> String {
@@ -82,12 +94,18 @@ impl Client {
 
     /// Every message of an answer, of one method or of a stream.
     pub async fn ask(&self, method: &str, request: Json) -> Result<Vec<Json>, Status> {
+        let messages = self.ask_as(self.authorization.as_deref(), method, request).await?;
+        Ok(messages.iter().map(|message| self.decode(method, message)).collect())
+    }
+
+    /// The same as bytes, for whoever `authorization` says.
+    pub async fn ask_as(&self, authorization: Option<&str>, method: &str, request: Json) -> Result<Vec<Bytes>, Status> {
         let mut request = Request::new(self.encode(method, &request));
-        authorize(&mut request, self.authorization.as_deref());
+        authorize(&mut request, authorization);
         let mut messages = self.stream(method, request, None).await?;
         let mut all = Vec::new();
         while let Some(message) = messages.message().await? {
-            all.push(self.decode(method, &message));
+            all.push(message);
         }
         Ok(all)
     }

@@ -4,7 +4,6 @@
 //! roots once per combination of conditions. What is left of a repeat is to read the variables, ask
 //! the engine, and write what comes back.
 
-pub mod describe;
 mod document;
 mod encode;
 mod execute;
@@ -28,7 +27,6 @@ use http::{HeaderValue, Method, Response, header};
 use http_body_util::BodyExt;
 use moka::sync::Cache;
 
-use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
@@ -42,6 +40,7 @@ use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
 use crate::transport::body::{Budget, Chunks, body_of};
+use crate::type_system::{Marks, Spelling, sdl};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
 /// parsed document takes about 25 times its text, and a short one no less than one of
@@ -84,7 +83,7 @@ impl Graphql {
     /// Fails only when a compiled schema has no valid GraphQL form, which the compiler should have
     /// refused.
     pub fn new(schema: &Schema, options: Options) -> Result<Graphql, String> {
-        let published = sdl(schema, Spelling::Published);
+        let published = sdl(schema, Spelling::Published, &Marks::default());
         let parse = |text: &str| {
             TypeSystem::parse_and_validate(text, "schema.graphql").map_err(|failed| failed.errors.to_string())
         };
@@ -93,7 +92,7 @@ impl Graphql {
             options,
             implementers: described.implementers_map(),
             described,
-            accepted: parse(&sdl(schema, Spelling::Accepted))?,
+            accepted: parse(&sdl(schema, Spelling::Accepted, &Marks::default()))?,
             published,
             documents: Cache::builder()
                 .max_capacity(DOCUMENTS_BYTES_MAX)
@@ -113,6 +112,15 @@ impl Graphql {
 
     /// Answers one HTTP request.
     pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = self.answer(engine, caller, request, id).await;
+        if is_head {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    async fn answer(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if self.options.playground && wants_html(&parts.method, &parts.headers) {
             return self.page();
@@ -123,7 +131,7 @@ impl Graphql {
         };
         let bytes;
         let requests = match parts.method {
-            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
+            Method::GET | Method::HEAD => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
             Method::POST => match self.body(&parts.headers, body).await {
                 Ok(read) => {
                     bytes = read;
@@ -132,15 +140,16 @@ impl Graphql {
                 Err(failure) => Err(failure),
             },
             _ => {
-                let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
-                Err(Failure { allow: Some("GET, POST"), ..failure })
+                let failure =
+                    Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET and HEAD for queries");
+                Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
         let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method != Method::POST, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {

@@ -222,7 +222,7 @@ impl MediaType {
 /// Whether a browser asks for a page.
 pub fn wants_html(method: &Method, headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    method == Method::GET && accept.contains("text/html")
+    matches!(*method, Method::GET | Method::HEAD) && accept.contains("text/html")
 }
 
 /// Whether the body says that it is JSON.
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_batch_of_one_is_a_batch() {
-        let read = |text: &str| Request::from_body(text.as_bytes(), true);
+        let read = |text: &'static str| Request::from_body(text.as_bytes(), true);
         assert!(matches!(read(r#" [{"query":"{a}"}]"#), Ok(Requests::Batch(all)) if all.len() == 1));
         assert!(matches!(read(r#"{"query":"{a}"}"#), Ok(Requests::One(_))));
         assert!(read("[]").is_err());
