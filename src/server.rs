@@ -10,8 +10,10 @@ mod callers;
 mod connections;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+mod rates;
 mod service;
 mod tls;
+mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
+use self::wires::Faces;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
@@ -46,11 +49,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// A schema that is being served: everything that changes together on a reload.
 pub struct Service {
     pub engine: Arc<Engine>,
-    pub graphql: Graphql,
-    /// `None` when `[rest] enabled` is off.
-    pub rest: Option<Rest>,
-    #[cfg(feature = "grpc-transport")]
-    pub grpc: Option<crate::transport::grpc::Grpc>,
+    faces: Faces,
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
@@ -137,19 +136,12 @@ impl Service {
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
         let schema = Arc::new(schema);
-        let graphql = graphql(config, &schema).map_err(|reason| {
-            Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
-        })?;
-        let rest = config.rest.enabled.then(|| rest(config, &schema));
-        #[cfg(feature = "grpc-transport")]
-        let grpc = grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
-        let engine = Arc::new(Engine::new(schema, executor, limits(config)));
+        let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
+        let engine = Arc::new(engine);
+        let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
             engine,
-            graphql,
-            rest,
-            #[cfg(feature = "grpc-transport")]
-            grpc,
+            faces,
             callers: callers.with_upkeep(),
             hash: artifact.hash.clone(),
             config: config.clone(),

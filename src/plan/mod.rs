@@ -12,6 +12,7 @@ mod predicate;
 pub mod print;
 mod read;
 pub mod shape;
+pub mod visible;
 
 use crate::auth::Caller;
 use crate::error::Result;

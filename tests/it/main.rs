@@ -33,10 +33,16 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+mod hidden;
 mod identity;
+#[cfg(feature = "grpc-transport")]
+mod injection;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rate_limits;
+#[cfg(feature = "grpc-transport")]
+mod refusals;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

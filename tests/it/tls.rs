@@ -93,7 +93,7 @@ async fn grpc_is_served_over_tls() {
     };
     let endpoint = Endpoint::from_static("http://localhost");
     let channel = endpoint.connect_with_connector(connector).await.unwrap();
-    let client = crate::grpc::Client::over(channel, "test.v1.TestService").await;
+    let client = crate::grpc::Client::over(channel, "test.v1.TestService", None).await;
     assert_eq!(client.data("ListItems", serde_json::json!({})).await.len(), 60);
 }
 

@@ -1,0 +1,3 @@
+//! The schema as a part of a larger graph: Apollo Federation 2.
+
+pub mod sdl;
