@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use super::connections::Peer;
 use super::wires::Wires;
 use super::{Service, State, Status};
 use crate::auth::Caller;
@@ -62,12 +63,12 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Body>) -> Response<Body> {
+pub async fn answer(state: &Arc<State>, peer: &Peer, request: Request<Body>) -> Response<Body> {
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, peer, request, &id).await;
+    let mut response = served(state, &status, peer, request, &id).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -76,13 +77,14 @@ pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Body>) -> 
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(state: &Arc<State>, status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, peer, request, id).await;
+        return super::grpc::answer(state, status, peer, request, id).await;
     }
+    let config = status.config(&state.config);
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind();
+    let routed = AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind();
     match tokio::time::timeout(timeout, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {

@@ -26,6 +26,8 @@ mod graphql_values;
 #[cfg(feature = "grpc-transport")]
 mod grpc_clients;
 #[cfg(feature = "grpc-transport")]
+mod grpc_edges;
+#[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]
 mod grpc_lock;
