@@ -41,9 +41,9 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
     Grpc::new(schema, lock, options, &file).map(Some)
 }
 
-/// Whether a request is for this wire: by its content type, or as a browser's question before a call.
+/// Whether a request is for this wire: by its content type, or by a path that no other wire has.
 pub fn takes(status: &Status, request: &Request<Body>) -> bool {
-    is_grpc(request.headers()) || (is_preflight(request) && is_served(status, request.uri().path()))
+    is_grpc(request.headers()) || is_served(status, request.uri().path())
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
@@ -56,6 +56,12 @@ pub async fn answer(
 ) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
+    }
+    if !is_grpc(request.headers()) {
+        // What gRPC over HTTP/2 asks for where there is no client that could read a status of gRPC.
+        let path = request.uri().path();
+        let message = format!("{path} is a method of gRPC: ask it with a gRPC client (content-type: application/grpc)");
+        return super::service::failure(Code::UnsupportedMediaType, &message);
     }
     let answer = async |request| match AssertUnwindSafe(route(state, status, peer, request, id)).catch_unwind().await {
         Ok(response) => response,

@@ -249,7 +249,7 @@ fn found(location: &str) -> Response<Body> {
 }
 
 /// An error outside of any wire's own form, in REST's envelope.
-fn failure(code: Code, message: &str) -> Response<Body> {
+pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
     respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))

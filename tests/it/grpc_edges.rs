@@ -92,6 +92,20 @@ async fn browsers_send_and_read_text_or_bytes() {
     }
 }
 
+/// Whoever tries a method with `curl` is told what it is.
+#[tokio::test]
+async fn other_content_types_are_told_what_a_method_is() {
+    let (_database, api) = world::api().await;
+    for (method, headers) in [("POST", &[("content-type", "application/json")][..]), ("GET", &[])] {
+        let reply = api.send(method, LIST, headers, b"{}").await;
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (415, &json!("UNSUPPORTED_MEDIA_TYPE")));
+        assert!(reply.text().contains("ask it with a gRPC client"), "{}", reply.text());
+    }
+    let nothing =
+        api.send("POST", "/test.v1.TestService/Nothing", &[("content-type", "application/json")], b"{}").await;
+    assert_eq!(nothing.status, 404);
+}
+
 #[tokio::test]
 async fn browsers_may_ask_before_they_call_anything() {
     let (_database, api) = world::api_with("cors.origins = [\"https://app.example\"]\n").await;
