@@ -10,6 +10,8 @@ mod callers;
 mod connections;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+#[cfg(feature = "grpc-transport")]
+mod health;
 mod rates;
 mod service;
 mod tls;

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use super::connections::Peer;
 use super::wires::Wires;
 use super::{Service, State, Status};
 use crate::auth::Caller;
@@ -66,14 +67,14 @@ impl Wire {
 /// Answers one request.
 pub async fn answer(
     state: Arc<Arc<State>>,
-    peer: IpAddr,
+    peer: Arc<Peer>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Infallible> {
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, peer, request, &id).await;
+    let mut response = served(&state, &status, &peer, request, &id).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -82,13 +83,14 @@ pub async fn answer(
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(state: &Arc<State>, status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, peer, request, id).await;
+        return super::grpc::answer(state, status, peer, request, id).await;
     }
+    let config = status.config(&state.config);
     let timeout = config.server.request_timeout;
-    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind());
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -253,7 +255,7 @@ fn found(location: &str) -> Response<Body> {
 }
 
 /// An error outside of any wire's own form, in REST's envelope.
-fn failure(code: Code, message: &str) -> Response<Body> {
+pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
     respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))
