@@ -1,6 +1,7 @@
 //! One client connection: TLS where there is a certificate, then HTTP/1.1 or HTTP/2, told apart by the first bytes.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::net::TcpStream as StdStream;
 use std::pin::pin;
 use std::sync::Arc;
@@ -43,18 +44,18 @@ pub async fn serve(
         },
         _ = stopped.changed() => return,
     }
-    let Some(acceptor) = acceptor else { return speak(stream, state, stopped).await };
+    let Some(acceptor) = acceptor else { return speak(stream, peer, state, stopped).await };
     if !tls::is_spoken(&mut stream).await {
         return;
     }
     match tokio::time::timeout(HEADER_READ_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, state, stopped).await,
+        Ok(Ok(stream)) => speak(stream, peer, state, stopped).await,
         Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
         Err(_) => {}
     }
 }
 
-async fn speak<S>(stream: S, state: Arc<State>, mut stopped: watch::Receiver<bool>)
+async fn speak<S>(stream: S, peer: IpAddr, state: Arc<State>, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -15,6 +15,7 @@ mod changed_database;
 mod clients;
 mod codec;
 mod commands;
+mod composition;
 mod contracts;
 mod faults;
 mod graphql_access;
