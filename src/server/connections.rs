@@ -1,8 +1,7 @@
 //! One client connection: TLS where there is a certificate, then HTTP/1.1 or HTTP/2, told apart by the first bytes.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
-use std::net::TcpStream as StdStream;
+use std::net::{IpAddr, TcpStream as StdStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
