@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { composeServices } from '@theguild/federation-composition';
 import { parse, print } from 'graphql';
+import { INVENTORY, USERS } from './neighbours.mjs';
 
 const directory = process.env.SUBGRAPHS;
 if (!directory) throw new Error('set SUBGRAPHS to the directory of the SDL files');
@@ -148,26 +149,7 @@ test('the version is the lowest', () => {
 });
 
 test('the products of the compatibility suite compose with their neighbours', () => {
-  const link = (imports) =>
-    `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: [${imports}])\n`;
-  const users = `${link('"@key", "@shareable"')}
-    type User @key(fields: "email") {
-      email: ID!
-      name: String
-      totalProductsCreated: Int @shareable
-      yearsOfEmployment: Int!
-    }`;
-  const inventory = `${link('"@key", "@external", "@requires", "@shareable"')}
-    type Product @key(fields: "id") {
-      id: ID!
-      dimensions: ProductDimension @external
-      deliveryDays(zip: String): Int @requires(fields: "dimensions { size weight }")
-    }
-    type ProductDimension @shareable { size: String weight: Float }
-    interface Inventory @key(fields: "id") { id: ID! products: [Product!]! }
-    type Warehouse implements Inventory @key(fields: "id") { id: ID! products: [Product!]! }
-    type Query { inventory(id: ID!): Inventory }`;
-  const supergraph = composed({ products: sdl.products, users, inventory });
+  const supergraph = composed({ products: sdl.products, users: USERS, inventory: INVENTORY });
   assert.ok(marks(find(supergraph, 'User', 'name')).includes('@join__field(graph: PRODUCTS, override: "users")'));
   assert.ok(marks(find(supergraph, 'Product')).includes('@custom'));
 });
