@@ -20,7 +20,7 @@ use crate::intent::Intent;
 use crate::intent::filter::Operator;
 use crate::intent::value::Slot;
 use crate::schema::Schema;
-use crate::schema::catalog::Family;
+use crate::schema::catalog::{Comparison, Family};
 use shape::Shape;
 
 /// What will run, for this caller.
@@ -123,6 +123,7 @@ pub struct ExprType {
     pub sql: String,
     /// A bind may be sent as this type without a cast by its text.
     pub builtin: bool,
+    pub comparison: Comparison,
 }
 
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, header};
 
 use super::Status;
+use super::service::NOT_READY;
 use crate::auth::Caller;
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
@@ -60,7 +61,7 @@ pub async fn answer(status: &Status, peer: IpAddr, request: Request<Body>, id: &
 async fn route(status: &Status, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
     match status {
-        Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
+        Status::Unready(_) => refused(Code::Unavailable, NOT_READY.to_owned()),
         Status::Ready(service) => match &service.faces.whole().grpc {
             None => refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)".to_owned()),
             Some(grpc) if request.uri().path().starts_with(HEALTH) => {

@@ -13,14 +13,19 @@ use serde_json::{Value as Json, json};
 use super::wires::Wires;
 use super::{Service, State, Status};
 use crate::auth::Caller;
-use crate::config::Config;
-use crate::error::{Code, Error};
+use crate::config::{Config, VariableSource};
+use crate::error::{Code, Error, Stage};
 use crate::transport::graphql::Graphql;
 use crate::transport::rest::Rest;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// What scripts of other origins may send and read; gRPC-Web has its status in headers.
+/// What callers are told while there is nothing to serve. The reason may quote the database: it is in the log, and at
+/// `/ready` for operators.
+pub(super) const NOT_READY: &str = "the service is not ready; /ready says why";
+
+/// What scripts of other origins may send, besides the headers of `[[session_variables]]`, and what they may read;
+/// gRPC-Web has its status in headers.
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
      x-grpc-web, x-user-agent, grpc-timeout";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
@@ -66,7 +71,7 @@ pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Body>) -> 
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
+    allow_origin(config, origin, response.headers_mut());
     response
 }
 
@@ -100,15 +105,20 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
         // A browser asks without a token whether it may send one.
         _ if request.method() == Method::OPTIONS && wire == Wire::Graphql => return preflight(),
         Status::Ready(service) => service,
-        Status::Unready(reason) if wire != Wire::None => {
-            return failure(Code::Unavailable, &format!("not ready: {reason}"));
-        }
+        Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
     let (caller, wires) = match service.heard(peer, request.method(), request.headers()).await {
         Ok(heard) => heard,
-        Err(turned_away) => return refuse(service.faces.whole(), wire, request.headers(), turned_away, id),
+        Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
     };
+    if let Some(encoding) = compression(request.headers()) {
+        let message = format!("content-encoding: {encoding} is not taken; send the body as it is");
+        let error = Error::new(Stage::Decode, Code::UnsupportedMediaType, message);
+        let mut response = refuse(&wires, wire, request.headers(), error, id);
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        return response;
+    }
     match wire {
         Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
         Wire::Rest => rest_route(service, wires.rest.as_ref(), &caller, request, id).await,
@@ -137,14 +147,10 @@ impl Service {
 }
 
 /// Turns away whoever is not heard, in the form of the wire that was asked.
-fn refuse(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: TurnedAway, id: &str) -> Response<Body> {
+fn turn_away(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: TurnedAway, id: &str) -> Response<Body> {
     let TurnedAway { error, challenge } = turned_away;
     let retry_after_secs = error.retry_after_secs;
-    let mut response = match (wire, &wires.rest) {
-        (Wire::Graphql, _) => wires.graphql.refuse(&error, headers),
-        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
-        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
-    };
+    let mut response = refuse(wires, wire, headers, error, id);
     if let Some(challenge) = challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
@@ -152,6 +158,21 @@ fn refuse(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: TurnedAwa
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// An error in the form of the wire that was asked.
+fn refuse(wires: &Wires, wire: Wire, headers: &HeaderMap, error: Error, id: &str) -> Response<Body> {
+    match (wire, &wires.rest) {
+        (Wire::Graphql, _) => wires.graphql.refuse(&error, headers),
+        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
+        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
+    }
+}
+
+/// How a body is compressed, if it is.
+fn compression(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?").trim();
+    (!given.is_empty() && !given.eq_ignore_ascii_case("identity")).then_some(given)
 }
 
 /// What is at a path that no wire has.
@@ -262,8 +283,19 @@ pub(super) fn preflight() -> Response<Body> {
     response
 }
 
+/// `ALLOWED_HEADERS`, and those that session variables are made of.
+fn allowed_headers(config: &Config) -> HeaderValue {
+    let named = config.session_variables.iter().filter_map(|variable| match &variable.source {
+        VariableSource::Header(name) => Some(name.to_ascii_lowercase()),
+        VariableSource::Claim(_) | VariableSource::Value(_) => None,
+    });
+    let all = named.fold(ALLOWED_HEADERS.to_owned(), |all, name| format!("{all}, {name}"));
+    HeaderValue::from_str(&all).unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS))
+}
+
 /// CORS for the origins of the configuration.
-fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+fn allow_origin(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    let origins = &config.server.cors_origins;
     let Some(origin) = origin.filter(|_| !origins.is_empty()) else { return };
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let is_allowed = origins.iter().any(|allowed| allowed == "*" || origin == allowed.as_str());
@@ -275,7 +307,7 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     );
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(config));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

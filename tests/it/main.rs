@@ -14,6 +14,7 @@ mod cases;
 mod changed_database;
 mod clients;
 mod codec;
+mod column_types;
 mod commands;
 mod composition;
 mod contracts;
