@@ -19,6 +19,7 @@ pub mod exec;
 pub mod codec;
 
 pub mod engine;
+pub mod federation;
 pub mod transport;
 pub mod telemetry;
 pub mod server;

@@ -10,6 +10,7 @@ pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod entities;
 pub mod field_set;
 pub mod lock;
 pub mod model;
@@ -19,6 +20,7 @@ pub mod routes;
 use indexmap::IndexSet;
 
 use catalog::{Catalog, Family, PgType, Relation};
+use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
 
 /// The bound schema.
@@ -29,6 +31,7 @@ pub struct Schema {
     /// Without a catalog every relation is taken to be `id, data`.
     assumed: bool,
     grants: IndexSet<Grant>,
+    entities: Entities,
 }
 
 /// A role or a scope that the schema asks for somewhere.
@@ -62,14 +65,14 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog, assumed: false, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog, assumed: false, grants, entities }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: Catalog::default(), assumed: true, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities }
     }
 
     pub fn model(&self) -> &Model {
@@ -87,6 +90,15 @@ impl Schema {
     /// Every role and scope that some part of the schema asks for, in a fixed order.
     pub fn grants(&self) -> &IndexSet<Grant> {
         &self.grants
+    }
+
+    /// The types that are looked up by a key, in the order of the schema.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(name)
     }
 
     pub fn query(&self, name: &str) -> Option<&Endpoint> {

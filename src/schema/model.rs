@@ -23,6 +23,9 @@ pub struct Model {
     pub mutations: IndexMap<Name, Endpoint>,
     pub subscriptions: IndexMap<Name, Endpoint>,
     pub federation: Option<Federation>,
+    /// What every query injects unless it says otherwise; it guards entities that no query returns.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inject: IndexMap<String, Inject>,
 }
 
 /// A relation as the schema names it: `v_user` or `crm.v_user`.

@@ -28,6 +28,11 @@ pub fn model(document: &Document, service: &str) -> Model {
         mutations: by_name(document.mutations.iter().map(|it| endpoint(it, &index)), |it| &it.name),
         subscriptions: by_name(document.subscriptions.iter().map(|it| endpoint(it, &index)), |it| &it.name),
         federation: document.federation.as_ref().map(federation),
+        inject: {
+            let defaults = &document.inject_defaults;
+            let all = defaults.base.iter().chain(&defaults.queries);
+            all.map(|(name, inject)| (name.clone(), inject.clone())).collect()
+        },
     }
 }
 
