@@ -19,6 +19,7 @@ pub mod exec;
 pub mod codec;
 
 pub mod engine;
+pub mod type_system;
 pub mod federation;
 pub mod transport;
 pub mod telemetry;

@@ -18,11 +18,29 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("exec", &["auth", "config", "error", "plan", "schema", "sql"]),
     ("codec", &["plan", "schema"]),
     ("engine", &["auth", "error", "exec", "intent", "plan", "schema", "sql"]),
-    ("transport", &["auth", "codec", "engine", "error", "intent", "problem", "schema"]),
+    ("type_system", &["intent", "schema"]),
+    ("federation", &["schema", "type_system"]),
+    ("transport", &["auth", "codec", "engine", "error", "intent", "problem", "schema", "type_system"]),
     ("telemetry", &["config"]),
     ("server", &["auth", "config", "engine", "error", "exec", "plan", "problem", "schema", "transport"]),
     ("dev", &["problem"]),
-    ("cli", &["auth", "config", "dev", "intent", "plan", "problem", "schema", "server", "sql", "telemetry", "transport"]),
+    (
+        "cli",
+        &[
+            "auth",
+            "config",
+            "dev",
+            "federation",
+            "intent",
+            "plan",
+            "problem",
+            "schema",
+            "server",
+            "sql",
+            "telemetry",
+            "transport",
+        ],
+    ),
 ];
 
 /// Planning is pure, so that it can be tested and cached without a world around it.

@@ -31,7 +31,11 @@ pub fn settle(document: &mut Document, project: &Project, reports: &Reports) {
             service_name: given(|federation| &federation.service_name)
                 .or(block.service_name)
                 .or_else(|| Some(project.service.clone())),
+            version_file: in_toml
+                .filter(|federation| federation.version.is_some() || federation.schema_url.is_some())
+                .map(|federation| federation.file.clone()),
             version: given(|federation| &federation.version).or(block.version),
+            schema_url: given(|federation| &federation.schema_url).or(block.schema_url),
             ..block
         });
     }
@@ -44,6 +48,8 @@ fn empty() -> Federation {
         enabled: true,
         service_name: None,
         version: None,
+        schema_url: None,
+        version_file: None,
         entities: Vec::new(),
         shareable_types: Vec::new(),
         compose_directives: Vec::new(),

@@ -3,6 +3,7 @@
 //! After this every default stands in the document itself, so that the checks and the conversion
 //! need no rule twice.
 
+mod directives;
 mod federation;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ pub fn complete(document: &mut Document, project: &Project, reports: &Reports) {
     inject(document);
     federation::settle(document, project, reports);
     relations(document);
+    directives::define(document);
 }
 
 /// SDKs of the family let a type implement Relay's `Node` without declaring it.

@@ -12,7 +12,6 @@ use apollo_compiler::executable::{Field as FieldNode, Selection as SelectionNode
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::describe::output_fields;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
 use crate::intent::arguments::{arguments, list_arguments};
@@ -24,6 +23,7 @@ use crate::intent::{Arguments, Form, Read};
 use crate::schema::model::{Argument, Endpoint, Returns};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
+use crate::type_system::{endpoint_type, output_fields};
 
 /// One root field of an operation.
 pub struct Root {
@@ -106,7 +106,7 @@ impl<'a> Forms<'a> {
             Returns::Count => Selection::Leaf,
         };
         let form = Arc::new(Form::new(endpoint.name.clone(), selection));
-        Ok(root(super::describe::endpoint_type(endpoint).nullable, RootKind::Read { form, sites }))
+        Ok(root(endpoint_type(endpoint).nullable, RootKind::Read { form, sites }))
     }
 
     fn selection(&self, type_name: &str, nodes: &[&'a FieldNode], sites: &mut Vec<Site>) -> Result<Selection> {

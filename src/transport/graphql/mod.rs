@@ -4,7 +4,6 @@
 //! roots once per combination of conditions. What is left of a repeat is to read the variables, ask
 //! the engine, and write what comes back.
 
-pub mod describe;
 mod document;
 mod encode;
 mod execute;
@@ -28,7 +27,6 @@ use http::{HeaderValue, Method, Response, header};
 use http_body_util::BodyExt;
 use moka::sync::Cache;
 
-use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, read};
@@ -42,6 +40,7 @@ use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
 use crate::transport::body::{Budget, Chunks, body_of};
+use crate::type_system::{Marks, Spelling, sdl};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
 /// parsed document takes about 25 times its text, and a short one no less than one of
@@ -84,7 +83,7 @@ impl Graphql {
     /// Fails only when a compiled schema has no valid GraphQL form, which the compiler should have
     /// refused.
     pub fn new(schema: &Schema, options: Options) -> Result<Graphql, String> {
-        let published = sdl(schema, Spelling::Published);
+        let published = sdl(schema, Spelling::Published, &Marks::default());
         let parse = |text: &str| {
             TypeSystem::parse_and_validate(text, "schema.graphql").map_err(|failed| failed.errors.to_string())
         };
@@ -93,7 +92,7 @@ impl Graphql {
             options,
             implementers: described.implementers_map(),
             described,
-            accepted: parse(&sdl(schema, Spelling::Accepted))?,
+            accepted: parse(&sdl(schema, Spelling::Accepted, &Marks::default()))?,
             published,
             documents: Cache::builder()
                 .max_capacity(DOCUMENTS_BYTES_MAX)
