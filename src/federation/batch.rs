@@ -310,17 +310,18 @@ struct Unique<'g> {
 impl<'g> Unique<'g> {
     fn of(group: &'g Group<'_>) -> Unique<'g> {
         let count = group.keys.len();
-        let mut unique = Unique { first: Vec::new(), position_of: Vec::with_capacity(count), by_key: HashMap::default() };
-        let mut seen: HashMap<(SmallVec<[Key<'g>; 2]>, Option<Key<'g>>), usize, ahash::RandomState> = HashMap::default();
+        let mut unique =
+            Unique { first: Vec::new(), position_of: Vec::with_capacity(count), by_key: HashMap::default() };
+        let mut seen: HashMap<SmallVec<[Key<'g>; 2]>, usize, ahash::RandomState> = HashMap::default();
         for (at, values) in group.keys.iter().enumerate() {
             let next = unique.first.len();
-            let parts: Option<SmallVec<[Key<'g>; 2]>> = values.iter().map(key_of).collect();
-            let given = group.representations.get(at).and_then(key_of);
-            let position = match (parts.as_deref(), given) {
+            let all = values.iter().chain(group.representations.get(at));
+            let parts: Option<SmallVec<[Key<'g>; 2]>> = all.map(key_of).collect();
+            let position = match parts {
                 // Values without a form that tells them apart are asked as often as they stand there.
-                (None, _) => next,
-                (Some([single]), None) => *unique.by_key.entry(*single).or_insert(next),
-                (Some(parts), given) => *seen.entry((SmallVec::from_slice(parts), given)).or_insert(next),
+                None => next,
+                Some(parts) if parts.len() == 1 => *unique.by_key.entry(parts[0]).or_insert(next),
+                Some(parts) => *seen.entry(parts).or_insert(next),
             };
             if position == next {
                 unique.first.push(at);

@@ -57,7 +57,8 @@ pub fn stored(schema: &Schema, object: &TypeDef, representation: &Json) -> Resul
     }
     let ty = TypeRef::named(object.name.clone(), false);
     let stored = schema.model().stored_form(&ty, representation);
-    let stored = stored.map_err(|path| Error::invalid(format!("{} has no field \"{}\"", object.name, path.join("."))))?;
+    let stored =
+        stored.map_err(|path| Error::invalid(format!("{} has no field \"{}\"", object.name, path.join("."))))?;
     Ok(Value::Text(stored.to_string()))
 }
 

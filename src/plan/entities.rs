@@ -123,21 +123,18 @@ impl Planner<'_> {
         Ok((block, Object { type_name: object.name.clone(), columns: list.wires, fields }, lookup))
     }
 
-    fn term(
-        &self,
-        object: &TypeDef,
-        relation: &RelationName,
-        part: &KeyPart,
-        slot: u32,
-    ) -> Result<(KeyTerm, KeyType)> {
+    fn term(&self, object: &TypeDef, relation: &RelationName, part: &KeyPart, slot: u32) -> Result<(KeyTerm, KeyType)> {
         let schema = self.schema();
         let found = schema.key_type(relation, &object.data_column, part);
         let found = found.ok_or_else(|| missing(relation, &part.column))?;
-        let ty = ExprType { family: found.ty.family, array: false, sql: found.ty.sql.clone(), builtin: found.ty.builtin };
+        let ty =
+            ExprType { family: found.ty.family, array: false, sql: found.ty.sql.clone(), builtin: found.ty.builtin };
         let column = schema.relation(relation).and_then(|known| known.columns.get(&*part.column));
         let expr = match column {
             Some(stored) if part.below.is_empty() => Expr::column(&part.column, stored),
-            Some(stored) => part.below.iter().fold(Expr::column(&part.column, stored), |expr, key| expr.below(key, ty.clone())),
+            Some(stored) => {
+                part.below.iter().fold(Expr::column(&part.column, stored), |expr, key| expr.below(key, ty.clone()))
+            }
             None => {
                 let data = self.resolver.data(relation, &object.data_column).below(&part.column, ty.clone());
                 part.below.iter().fold(data, |expr, key| expr.below(key, ty.clone()))

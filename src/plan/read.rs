@@ -25,9 +25,9 @@ pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read
         Asked::Entities(key) => return super::entities::plan(schema, caller, limits, read, key),
     };
     let guard = Guard::new(schema, caller);
-    let endpoint = schema.query(name).ok_or_else(|| {
-        Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{name}\""))
-    })?;
+    let endpoint = schema
+        .query(name)
+        .ok_or_else(|| Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{name}\"")))?;
     guard.endpoint(endpoint)?;
     let injected = guard.injected(endpoint);
     let planner = Planner { resolver: Resolver { schema, guard: &guard }, limits, read };

@@ -160,7 +160,11 @@ impl Model {
         use serde_json::Value as Json;
         let name = match (&ty.of, value) {
             (TypeOf::List(item), Json::Array(items)) => {
-                return items.iter().map(|value| self.stored_form(item, value)).collect::<Result<_, _>>().map(Json::Array);
+                return items
+                    .iter()
+                    .map(|value| self.stored_form(item, value))
+                    .collect::<Result<_, _>>()
+                    .map(Json::Array);
             }
             (TypeOf::List(_), _) => return Ok(value.clone()),
             (TypeOf::Named(name), _) => name,
@@ -195,7 +199,9 @@ impl Schema {
         let inside = || {
             let family = match self.kind(part.ty.innermost()) {
                 Kind::Scalar(scalar) => Family::of_scalar(scalar),
-                Kind::Enum(_) | Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => Family::of_scalar(Scalar::String),
+                Kind::Enum(_) | Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => {
+                    Family::of_scalar(Scalar::String)
+                }
             };
             KeyType { ty: PgType::builtin(family, family.sql()), by_text: false }
         };

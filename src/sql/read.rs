@@ -206,7 +206,11 @@ impl Writer {
         }
         for (i, term) in block.keyed.iter().flat_map(|keyed| &keyed.terms).enumerate() {
             self.push(word);
-            if term.by_text { self.expr_as_text(scope, &term.expr) } else { self.expr(scope, &term.expr) }
+            if term.by_text {
+                self.expr_as_text(scope, &term.expr)
+            } else {
+                self.expr(scope, &term.expr)
+            }
             self.push(" = ");
             self.column(scope.keys, &format!("key_{i}"));
             word = " AND ";

@@ -6,6 +6,7 @@ mod harness;
 mod http;
 mod program;
 mod service;
+mod subgraph;
 mod tokens;
 mod world;
 
@@ -16,6 +17,8 @@ mod clients;
 mod codec;
 mod commands;
 mod contracts;
+mod entities;
+mod entities_rules;
 mod faults;
 mod graphql_access;
 mod graphql_documents;
