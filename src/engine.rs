@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
 use crate::plan::guard::{Held, claim, held};
+use crate::plan::visible::visible;
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
@@ -29,6 +30,9 @@ const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const STATEMENT_BYTES: usize = 1024;
 const FIELD_BYTES: usize = 256;
 
+/// Parts of a schema that are kept for `[auth] hide_forbidden`.
+const PARTS_MAX: u64 = 64;
+
 /// How often one request reads the catalog again before it gives up on a database that keeps changing.
 pub const REBINDS_MAX: usize = 3;
 
@@ -37,6 +41,8 @@ pub struct Engine {
     bound: ArcSwap<Bound>,
     executor: Arc<ViewExecutor>,
     limits: Limits,
+    /// Callers see only the part of the schema that they may use.
+    hides: bool,
     /// Held while the catalog is read again, so that many requests that find a change read it once.
     rebinding: tokio::sync::Mutex<()>,
 }
@@ -50,6 +56,8 @@ struct Bound {
     generation: Generation,
     schema: Arc<Schema>,
     statements: Cache<StatementKey, Kept, ahash::RandomState>,
+    /// Parts of the schema, by the grants of those who may use them.
+    parts: Cache<Held, Arc<Schema>, ahash::RandomState>,
 }
 
 #[derive(Clone)]
@@ -85,11 +93,26 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
-        Engine { bound, executor, limits, rebinding: tokio::sync::Mutex::new(()) }
+        Engine { bound, executor, limits, hides: false, rebinding: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Shows every caller only what he may use.
+    pub fn hiding(mut self, hides: bool) -> Engine {
+        self.hides = hides;
+        self
     }
 
     pub fn schema(&self) -> Arc<Schema> {
         self.bound.load().schema.clone()
+    }
+
+    /// What a caller may know of the schema: what wires decode requests by.
+    pub fn schema_for(&self, caller: &Caller) -> Arc<Schema> {
+        let bound = self.bound.load();
+        if !self.hides {
+            return bound.schema.clone();
+        }
+        bound.parts.get_with(held(&bound.schema, caller), || Arc::new(visible(&bound.schema, caller)))
     }
 
     /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
@@ -176,6 +199,7 @@ impl Bound {
             .max_capacity(STATEMENTS_BYTES_MAX)
             .weigher(|_, kept: &Kept| kept.weight)
             .build_with_hasher(ahash::RandomState::new());
-        Bound { generation, schema, statements }
+        let parts = Cache::builder().max_capacity(PARTS_MAX).build_with_hasher(ahash::RandomState::new());
+        Bound { generation, schema, statements, parts }
     }
 }

@@ -10,7 +10,10 @@ mod callers;
 mod connections;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+mod rates;
 mod service;
+mod tls;
+mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::Arc;
@@ -19,9 +22,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
+use self::wires::Faces;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
@@ -44,11 +49,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// A schema that is being served: everything that changes together on a reload.
 pub struct Service {
     pub engine: Arc<Engine>,
-    pub graphql: Graphql,
-    /// `None` when `[rest] enabled` is off.
-    pub rest: Option<Rest>,
-    #[cfg(feature = "grpc-transport")]
-    pub grpc: Option<crate::transport::grpc::Grpc>,
+    faces: Faces,
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
@@ -135,19 +136,12 @@ impl Service {
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
         let schema = Arc::new(schema);
-        let graphql = graphql(config, &schema).map_err(|reason| {
-            Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
-        })?;
-        let rest = config.rest.enabled.then(|| rest(config, &schema));
-        #[cfg(feature = "grpc-transport")]
-        let grpc = grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
-        let engine = Arc::new(Engine::new(schema, executor, limits(config)));
+        let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
+        let engine = Arc::new(engine);
+        let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
             engine,
-            graphql,
-            rest,
-            #[cfg(feature = "grpc-transport")]
-            grpc,
+            faces,
             callers: callers.with_upkeep(),
             hash: artifact.hash.clone(),
             config: config.clone(),
@@ -272,6 +266,7 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
+        let acceptor = tls::acceptor(&state.config)?;
         let listener = listen(&server.host, server.port).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")
@@ -283,9 +278,9 @@ impl Server {
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, stopped) = (state.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            let thread = thread.spawn(move || work(worker, state, receiver, stopped));
+            let thread = thread.spawn(move || work(worker, state, acceptor, receiver, stopped));
             threads.push(thread.map_err(|error| state_problem(&error))?);
         }
         tokio::spawn(accept(listener, senders, stopped));
@@ -294,6 +289,11 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a URL on this server begins with.
+    pub fn scheme(&self) -> &'static str {
+        if self.state.config.server.tls.is_some() { "https" } else { "http" }
     }
 
     pub fn state(&self) -> &Arc<State> {
@@ -374,6 +374,7 @@ async fn accept(
 fn work(
     worker: usize,
     state: Arc<State>,
+    acceptor: Option<TlsAcceptor>,
     mut streams: mpsc::UnboundedReceiver<StdStream>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -387,7 +388,9 @@ fn work(
         loop {
             tokio::select! {
                 stream = streams.recv() => match stream {
-                    Some(stream) => { open.spawn(connections::serve(stream, state.clone(), stopped.clone())); }
+                    Some(stream) => {
+                        open.spawn(connections::serve(stream, acceptor.clone(), state.clone(), stopped.clone()));
+                    }
                     None => break,
                 },
                 _ = stopped.changed() => break,

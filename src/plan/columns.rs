@@ -163,7 +163,7 @@ mod tests {
 
     #[track_caller]
     fn check(family: Family, path: &[&str], builtin: bool, cast: Cast, leaf: (Family, Scalar)) {
-        let ty = PgType { family, array: false, sql: family.sql().to_owned(), builtin };
+        let ty = PgType { builtin, ..PgType::builtin(family, family.sql()) };
         let path = path.iter().map(|key| (*key).to_owned()).collect();
         let expr = Expr { path, ..Expr::column("c", &ty) };
         let mut list = SelectList::default();

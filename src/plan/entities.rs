@@ -127,8 +127,7 @@ impl Planner<'_> {
         let schema = self.schema();
         let found = schema.key_type(relation, &object.data_column, part);
         let found = found.ok_or_else(|| missing(relation, &part.column))?;
-        let ty =
-            ExprType { family: found.ty.family, array: false, sql: found.ty.sql.clone(), builtin: found.ty.builtin };
+        let ty = Expr::column("", &found.ty).ty;
         let column = schema.relation(relation).and_then(|known| known.columns.get(&*part.column));
         let expr = match column {
             Some(stored) if part.below.is_empty() => Expr::column(&part.column, stored),

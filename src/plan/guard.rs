@@ -1,6 +1,6 @@
 //! Who may see and ask what: the only place that grants.
 //!
-//! Roles and scopes that the schema names are turned into a set of bits once per request, so that
+//! Roles, scopes and claims that the schema names are turned into a set of bits once per request, so that
 //! the outcome of every check is part of the statement's cache key without the caller's own list of
 //! roles being so.
 
@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::schema::model::{Endpoint, Field, Inject, OnDeny, TypeDef};
 use crate::schema::{Grant, Schema};
 
-/// Which of the schema's roles and scopes a caller holds; bit `i` is the schema's grant `i`.
+/// Which of the schema's roles, scopes and claims a caller holds; bit `i` is the schema's grant `i`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Held(SmallVec<[u64; 1]>);
 
@@ -40,6 +40,7 @@ pub fn held(schema: &Schema, caller: &Caller) -> Held {
         let has = match grant {
             Grant::Role(role) => caller.has_role(role),
             Grant::Scope(scope) => caller.has_scope(scope),
+            Grant::Claim(claim) => caller.claim(claim).is_some(),
         };
         bits[i / 64] |= u64::from(has) << (i % 64);
     }
@@ -114,6 +115,11 @@ impl<'a> Guard<'a> {
             injected.retain(|(column, name)| query.inject.get(column) == Some(&Inject::Claim(name.clone())));
         }
         Ok(injected)
+    }
+
+    /// Whether the caller has every claim that [`Guard::injected`] names.
+    pub fn has_claims(&self, endpoint: &Endpoint) -> bool {
+        endpoint.inject.values().all(|Inject::Claim(claim)| self.holds(&Grant::Claim(claim.clone())))
     }
 
     fn allows(&self, field: &Field) -> bool {

@@ -13,6 +13,7 @@ mod predicate;
 pub mod print;
 mod read;
 pub mod shape;
+pub mod visible;
 
 use crate::auth::Caller;
 use crate::error::Result;
@@ -20,7 +21,7 @@ use crate::intent::Intent;
 use crate::intent::filter::Operator;
 use crate::intent::value::Slot;
 use crate::schema::Schema;
-use crate::schema::catalog::Family;
+use crate::schema::catalog::{Comparison, Family};
 use shape::{Lookup, Shape};
 
 /// What will run, for this caller.
@@ -151,6 +152,7 @@ pub struct ExprType {
     pub sql: String,
     /// A bind may be sent as this type without a cast by its text.
     pub builtin: bool,
+    pub comparison: Comparison,
 }
 
 #[derive(Debug, Clone)]

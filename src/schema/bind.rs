@@ -81,6 +81,17 @@ impl Checker<'_> {
     fn object(&self, object: &TypeDef, problems: &mut Vec<Problem>) {
         if let Some(relation) = &object.relation {
             self.fields(object, relation, &object.data_column, problems);
+            self.twin(object, relation, problems);
+        }
+    }
+
+    /// The columns that the row-shaped twin of a view has; it need not have all.
+    fn twin(&self, object: &TypeDef, relation: &RelationName, problems: &mut Vec<Problem>) {
+        let Some((twin, found)) = self.schema.twin(relation) else { return };
+        for field in object.fields.values().filter(|field| field.join.is_none()) {
+            if let Some(ty) = found.columns.get(&*field.column) {
+                self.native(field, &twin, ty, &format!("{}.{}", object.name, field.name), problems);
+            }
         }
     }
 
@@ -91,6 +102,7 @@ impl Checker<'_> {
         let Some(relation) = endpoint.source.as_ref().or(object.relation.as_ref()) else { return };
         if object.relation.as_ref() != Some(relation) {
             self.fields(object, relation, &endpoint.data_column, problems);
+            self.twin(object, relation, problems);
         }
         let columns = endpoint.arguments.values().filter_map(|argument| match &argument.role {
             super::model::ArgumentRole::Equal(column) => Some(column.to_string()),
@@ -151,15 +163,46 @@ impl Checker<'_> {
     ) {
         let other = self.schema.object(field.ty.innermost()).and_then(|object| object.relation.clone());
         for (outer, inner) in on {
-            self.native(relation, outer, path, problems);
+            self.joined(relation, outer, path, problems);
             if let Some(other) = &other {
-                self.native(other, inner, path, problems);
+                self.joined(other, inner, path, problems);
+                self.comparable((relation, outer), (other, inner), path, problems);
+            }
+        }
+    }
+
+    /// The two columns of a join, of the relations and of their twins.
+    fn comparable(
+        &self,
+        left: (&RelationName, &str),
+        right: (&RelationName, &str),
+        path: &str,
+        problems: &mut Vec<Problem>,
+    ) {
+        let columns = |(relation, column): (&RelationName, &str)| {
+            let twin = self.schema.twin(relation).map(|(twin, _)| twin);
+            let relations = std::iter::once(relation.clone()).chain(twin);
+            let found = relations.filter_map(|relation| {
+                let ty = self.schema.relation(&relation)?.columns.get(column)?;
+                Some((format!("{relation}.{column}"), ty))
+            });
+            found.collect::<Vec<_>>()
+        };
+        let right = columns(right);
+        for (left, left_type) in columns(left) {
+            if let Some((right, right_type)) = right.iter().find(|(_, ty)| !left_type.joins(ty)) {
+                let reason = format!(
+                    "{path} joins {left}, which is {}, to {right}, which is {}: PostgreSQL cannot compare them",
+                    left_type.shown(),
+                    right_type.shown()
+                );
+                problems.push(Problem::new(DATABASE, path, reason).hint("cast one of the columns in its view"));
             }
         }
     }
 
     /// A join compares columns, so that an index can serve it.
-    fn native(&self, relation: &RelationName, column: &str, path: &str, problems: &mut Vec<Problem>) {
+    fn joined(&self, relation: &RelationName, column: &str, path: &str, problems: &mut Vec<Problem>) {
         let Some(found) = self.schema.relation(relation) else { return };
         if !found.columns.contains_key(column) {
             let reason = format!("{path} joins by {relation}.{column}, which is not a column");
@@ -195,13 +238,14 @@ impl Checker<'_> {
         match self.schema.source(relation, &field.column, data_column) {
             Source::Data => {}
             Source::Missing => self.column(relation, &field.column, data_column, path, problems),
-            Source::Native(ty) => {
-                if let Err(reason) = fits(self.schema, field, ty) {
-                    let reason =
-                        format!("{path} is {}, but {relation}.{} is {}: {reason}", field.ty, field.column, shown(ty));
-                    problems.push(Problem::new(DATABASE, relation.0.clone(), reason));
-                }
-            }
+            Source::Native(ty) => self.native(field, relation, ty, path, problems),
+        }
+    }
+
+    fn native(&self, field: &Field, relation: &RelationName, ty: &PgType, path: &str, problems: &mut Vec<Problem>) {
+        if let Err(reason) = fits(self.schema, field, ty) {
+            let reason = format!("{path} is {}, but {relation}.{} is {}: {reason}", field.ty, field.column, ty.shown());
+            problems.push(Problem::new(DATABASE, relation.0.clone(), reason));
         }
     }
 }
@@ -234,10 +278,6 @@ fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
         Some(better) => format!("declare the field as {better:?}, or cast the column in the view"),
         None => "cast the column in the view".to_owned(),
     })
-}
-
-fn shown(ty: &PgType) -> String {
-    format!("{}{}", ty.sql, if ty.array { "[]" } else { "" })
 }
 
 // === impl Schema ===

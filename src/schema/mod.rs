@@ -22,7 +22,7 @@ use indexmap::IndexSet;
 
 use catalog::{Catalog, Family, PgType, Relation};
 use entities::{Entities, Entity};
-use model::{Endpoint, EnumDef, Field, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
+use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
 
 /// The bound schema.
 #[derive(Debug)]
@@ -35,11 +35,12 @@ pub struct Schema {
     entities: Entities,
 }
 
-/// A role or a scope that the schema asks for somewhere.
+/// What the schema asks for somewhere: a role, a scope, or that a claim is there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Grant {
     Role(String),
     Scope(String),
+    Claim(String),
 }
 
 /// What a type name means where a value is returned.
@@ -88,7 +89,13 @@ impl Schema {
         self.assumed
     }
 
-    /// Every role and scope that some part of the schema asks for, in a fixed order.
+    /// A part of this schema, over the same catalog.
+    pub fn narrowed(&self, model: Model) -> Schema {
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants, entities }
+    }
+
+    /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
     pub fn grants(&self) -> &IndexSet<Grant> {
         &self.grants
     }
@@ -202,7 +209,11 @@ fn grants_of(model: &Model) -> IndexSet<Grant> {
     for object in model.types.values() {
         role(&object.requires_role);
     }
+    for endpoint in model.queries.values().chain(model.mutations.values()).chain(model.subscriptions.values()) {
+        grants.extend(endpoint.inject.values().map(|Inject::Claim(claim)| Grant::Claim(claim.clone())));
+    }
     let fields = model.types.values().flat_map(|object| object.fields.values());
+    let fields = fields.chain(model.interfaces.values().flat_map(|interface| interface.fields.values()));
     for scope in fields.filter_map(|field: &Field| field.requires_scope.clone()) {
         grants.insert(Grant::Scope(scope));
     }

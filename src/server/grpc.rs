@@ -1,5 +1,6 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
@@ -7,6 +8,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, header};
 
 use super::Status;
+use super::service::NOT_READY;
 use crate::auth::Caller;
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
@@ -43,11 +45,11 @@ pub fn takes(status: &Status, request: &Request<Body>) -> bool {
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
-    match AssertUnwindSafe(route(status, request, id)).catch_unwind().await {
+    match AssertUnwindSafe(route(status, peer, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
@@ -56,18 +58,21 @@ pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Respon
     }
 }
 
-async fn route(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
     match status {
-        Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
-        Status::Ready(service) => match &service.grpc {
+        Status::Unready(_) => refused(Code::Unavailable, NOT_READY.to_owned()),
+        Status::Ready(service) => match &service.faces.whole().grpc {
             None => refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)".to_owned()),
             Some(grpc) if request.uri().path().starts_with(HEALTH) => {
                 grpc.serve(&service.engine, &Caller::anonymous(), request, id).await
             }
-            Some(grpc) => match service.callers.of(request.method(), request.headers()).await {
-                Ok(caller) => grpc.serve(&service.engine, &caller, request, id).await,
-                Err(reason) => refusal(&Error::from(reason), id),
+            Some(whole) => match service.heard(peer, request.method(), request.headers()).await {
+                Ok((caller, wires)) => {
+                    let grpc = wires.grpc.as_ref().unwrap_or(whole);
+                    grpc.serve(&service.engine, &caller, request, id).await
+                }
+                Err(turned_away) => refusal(&turned_away.error, id),
             },
         },
     }
@@ -80,7 +85,7 @@ fn is_preflight(request: &Request<Body>) -> bool {
 
 fn is_served(status: &Status, path: &str) -> bool {
     match status {
-        Status::Ready(service) => service.grpc.as_ref().is_some_and(|grpc| grpc.is_served(path)),
+        Status::Ready(service) => service.faces.whole().grpc.as_ref().is_some_and(|grpc| grpc.is_served(path)),
         Status::Unready(_) => false,
     }
 }

@@ -332,6 +332,7 @@ async fn a_database_that_is_not_there_is_unavailable() {
     let headers = [("content-type", "application/grpc")];
     let reply = api.send("POST", "/test.v1.TestService/ListItems", &headers, b"\0\0\0\0\0").await;
     assert_eq!((reply.status, reply.header("grpc-status")), (200, Some("14")));
+    assert_eq!(reply.header("grpc-message"), Some("the%20service%20is%20not%20ready;%20/ready%20says%20why"));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod cases;
 mod changed_database;
 mod clients;
 mod codec;
+mod column_types;
 mod commands;
 mod contracts;
 mod entities;
@@ -33,12 +34,21 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+mod hidden;
 mod identity;
+#[cfg(feature = "grpc-transport")]
+mod injection;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rate_limits;
+#[cfg(feature = "grpc-transport")]
+mod refusals;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;
 mod rest_streams;
+#[cfg(feature = "grpc-transport")]
+mod same_answer;
 mod session_variables;
+mod tls;

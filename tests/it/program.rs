@@ -82,7 +82,7 @@ impl Program {
     /// Where it listens, as soon as it says so.
     pub async fn address(&mut self) -> SocketAddr {
         let port = |said: &str| {
-            let (_, rest) = said.split_once("http://")?;
+            let (_, rest) = said.split_once("http://").or_else(|| said.split_once("https://"))?;
             let (_, port) = rest.split_once(':')?;
             let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
             // Only a whole line has a whole number.

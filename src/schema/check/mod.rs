@@ -5,6 +5,7 @@ mod names;
 mod operations;
 mod rest;
 mod rpc;
+mod subgraph;
 mod types;
 mod values;
 
@@ -26,6 +27,7 @@ pub fn check(document: &Document, reports: &Reports) {
     rest::check(document, &index, reports);
     rpc::check(document, reports);
     federation::check(document, &index, reports);
+    subgraph::check(document, reports);
     if document.queries.is_empty() {
         let warning = reports.at("queries", "there is no query: only entities can be asked for");
         reports.warn(warning.hint("export_schema() writes queries, export_types() does not"));

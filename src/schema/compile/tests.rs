@@ -346,7 +346,7 @@ fn a_wrong_entity_of_the_project_is_told_in_its_file() {
     assert_eq!(
         shown(&problems),
         "fraiseql.toml:12:1: federation.entities[0].name: there is no type \"Usr\"\n  hint: did you mean \"User\"?\n\
-         fraiseql.toml:12:1: federation.entities[1].key_fields: User has no field \"nmae\"\n  hint: did you mean \"name\"?\n\
+         fraiseql.toml:12:1: federation.entities[1].key_fields: the key \"nmae\" of User: User has no field \"nmae\"\n  hint: did you mean \"name\"?\n\
          fraiseql.toml:12:1: federation.entities[2].name: Address is embedded: there is no relation to look the key up in\n  \
          hint: give the type a sql_source\n"
     );

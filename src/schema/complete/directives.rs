@@ -15,7 +15,7 @@ pub fn define(document: &mut Document) {
     let fields = fields.map(|field| (field.path.as_str(), "FIELD_DEFINITION", &field.directives));
     for (path, location, directives) in objects.chain(fields) {
         for (index, directive) in directives.iter().enumerate() {
-            let definition = entry(&mut found, &directive.name, path);
+            let definition = entry(&mut found, &directive.name, format!("{path}.directives"));
             if !definition.locations.iter().any(|known| known == location) {
                 definition.locations.push(location.to_owned());
             }
@@ -24,7 +24,7 @@ pub fn define(document: &mut Document) {
         }
     }
     for composed in document.federation.iter().flat_map(|federation| &federation.compose_directives) {
-        let definition = entry(&mut found, &composed.name, &composed.path);
+        let definition = entry(&mut found, &composed.name, composed.path.clone());
         if definition.locations.is_empty() {
             definition.locations = vec!["OBJECT".to_owned(), "FIELD_DEFINITION".to_owned()];
         }
@@ -35,9 +35,9 @@ pub fn define(document: &mut Document) {
     document.directives.extend(undeclared);
 }
 
-fn entry<'f>(found: &'f mut IndexMap<String, DirectiveDef>, name: &str, path: &str) -> &'f mut DirectiveDef {
+fn entry<'f>(found: &'f mut IndexMap<String, DirectiveDef>, name: &str, path: String) -> &'f mut DirectiveDef {
     found.entry(name.to_owned()).or_insert_with(|| DirectiveDef {
-        path: path.to_owned(),
+        path,
         name: name.to_owned(),
         description: None,
         arguments: Vec::new(),
@@ -51,7 +51,7 @@ fn learn(definition: &mut DirectiveDef, directive: &Directive) {
     for (name, value) in &directive.arguments {
         let Some(ty) = type_of(value) else { continue };
         match definition.arguments.iter_mut().find(|argument| argument.name == *name) {
-            Some(argument) if **argument.ty.innermost() == *"Int" && **ty.innermost() == *"Float" => argument.ty = ty,
+            Some(argument) if is_wider(&ty, &argument.ty) => argument.ty = ty,
             Some(_) => {}
             None => definition.arguments.push(Argument {
                 path: definition.path.clone(),
@@ -65,17 +65,23 @@ fn learn(definition: &mut DirectiveDef, directive: &Directive) {
     }
 }
 
-/// `None` for null, which fits every type, and for an object, which no type is made of.
+fn is_wider(ty: &TypeRef, other: &TypeRef) -> bool {
+    **other.innermost() == *"Int" && **ty.innermost() == *"Float"
+}
+
+/// `None` for an object, which no type is made of.
 fn type_of(value: &Value) -> Option<TypeRef> {
     let named = |name: &str| Some(TypeRef::named(name, true));
     match value {
-        Value::Null | Value::Object(_) => None,
+        Value::Object(_) => None,
         Value::Bool(_) => named("Boolean"),
         Value::Number(number) if number.as_i64().is_some_and(|int| i32::try_from(int).is_ok()) => named("Int"),
         Value::Number(_) => named("Float"),
-        Value::String(_) => named("String"),
+        Value::Null | Value::String(_) => named("String"),
         Value::Array(items) => {
-            let item = items.iter().find_map(type_of).unwrap_or(TypeRef::named("String", true));
+            let mut of_items = items.iter().filter_map(type_of);
+            let first = of_items.next().unwrap_or(TypeRef::named("String", true));
+            let item = of_items.find(|ty| is_wider(ty, &first)).unwrap_or(first);
             Some(TypeRef::list(item, true))
         }
     }

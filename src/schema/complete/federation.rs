@@ -4,8 +4,6 @@
 //! added to them. The published SDKs list types in the block that cannot be entities (no such field,
 //! no relation); these are left out with a warning, since their authors never wrote them.
 
-use std::collections::HashSet;
-
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Document, Entity, Federation, Field, Key};
 use super::super::compile::{Project, ProjectFederation};
@@ -39,7 +37,6 @@ pub fn settle(document: &mut Document, project: &Project, reports: &Reports) {
             ..block
         });
     }
-    warn_of_own_requirements(document, reports);
 }
 
 fn empty() -> Federation {
@@ -68,14 +65,14 @@ fn shapes(document: &Document) -> Shapes {
 
 /// Keys, `requires` and `provides` that types and interfaces declare themselves.
 fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) {
-    let refuse = |path: &str, Mistake { reason, hint }: Mistake| {
-        reports.refuse(Problem { hint, ..reports.at(path, reason) });
+    let refuse = |path: &str, said: String, Mistake { reason, hint }: Mistake| {
+        reports.refuse(Problem { hint, ..reports.at(path, format!("{said}: {reason}")) });
     };
     let keys = |type_name: &str, keys: &mut Vec<Key>| {
         for key in keys {
             match settled(&key.fields, type_name, shapes, Lists::Refused) {
                 Ok(fields) => key.fields = field_set::print(&fields),
-                Err(mistake) => refuse(&key.path, mistake),
+                Err(mistake) => refuse(&key.path, format!("the key \"{}\" of {type_name}", key.fields), mistake),
             }
         }
     };
@@ -90,7 +87,10 @@ fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) 
                 let Some(text) = set else { continue };
                 match settled(text, selects_from, shapes, Lists::Allowed) {
                     Ok(fields) => *set = Some(field_set::print(&fields)),
-                    Err(mistake) => refuse(&format!("{}.federation.{key}", field.path), mistake),
+                    Err(mistake) => {
+                        let said = format!("{type_name}.{} {key} \"{text}\"", field.name);
+                        refuse(&format!("{}.federation.{key}", field.path), said, mistake);
+                    }
                 }
             }
         }
@@ -187,7 +187,10 @@ fn add_toml(document: &mut Document, federation: &ProjectFederation, shapes: &Sh
                     keys.push(Key { path: String::new(), fields, resolvable: true });
                 }
             }
-            Err(Mistake { reason, hint }) => reports.refuse(Problem { reason, hint, ..at("key_fields") }),
+            Err(Mistake { reason, hint }) => {
+                let reason = format!("the key \"{}\" of {}: {reason}", key_text(&entity.key_fields), entity.name);
+                reports.refuse(Problem { reason, hint, ..at("key_fields") });
+            }
         }
     }
 }
@@ -201,22 +204,4 @@ fn unknown_type(document: &Document, problem: Problem, name: &str) -> Problem {
     let known = document.types.iter().map(|ty| ty.name.as_str());
     let known = known.chain(document.interfaces.iter().map(|interface| interface.name.as_str()));
     Problem { reason: format!("there is no type \"{name}\""), ..problem }.nearest(name, known)
-}
-
-/// Composition refuses `@requires` of a field that this subgraph resolves itself.
-fn warn_of_own_requirements(document: &Document, reports: &Reports) {
-    for ty in &document.types {
-        let external: HashSet<&str> =
-            ty.fields.iter().filter(|field| field.federation.external).map(|field| field.name.as_str()).collect();
-        for field in &ty.fields {
-            let required = field.federation.requires.as_deref().and_then(|set| field_set::parse(set).ok());
-            for own in
-                required.iter().flatten().filter(|own| own.fields.is_empty() && !external.contains(own.name.as_str()))
-            {
-                let reason = format!("requires \"{}\", which is not external: composition will refuse it", own.name);
-                let warning = reports.at(format!("{}.federation.requires", field.path), reason);
-                reports.warn(warning.hint(format!("mark {}.{} \"external\": true", ty.name, own.name)));
-            }
-        }
-    }
 }

@@ -104,7 +104,7 @@ impl Exchange<'_> {
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
         }
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
         let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
             Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
@@ -136,7 +136,7 @@ impl Exchange<'_> {
             }
             RootKind::Read { form, sites } => (form, sites),
         };
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let intent = match read(&schema, form, sites, given) {
             Ok(read) => Intent::Read(read),
             Err(error) => return self.failed(root, &error),

@@ -129,6 +129,15 @@ impl Graphql {
 
     /// Answers one HTTP request.
     pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = self.answer(engine, caller, request, id).await;
+        if is_head {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    async fn answer(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if self.options.playground && wants_html(&parts.method, &parts.headers) {
             return self.page();
@@ -138,20 +147,21 @@ impl Graphql {
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
         let requests = match parts.method {
-            Method::GET => {
+            Method::GET | Method::HEAD => {
                 Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| (Requests::One(request), 0))
             }
             Method::POST => self.body(&parts.headers, body).await,
             _ => {
-                let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
-                Err(Failure { allow: Some("GET, POST"), ..failure })
+                let failure =
+                    Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET and HEAD for queries");
+                Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
         let (requests, body_bytes) = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
-        let by_get = parts.method == Method::GET;
+        let by_get = parts.method != Method::POST;
         let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {

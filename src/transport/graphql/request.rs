@@ -181,7 +181,7 @@ impl MediaType {
 /// Whether a browser asks for a page.
 pub fn wants_html(method: &Method, headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    method == Method::GET && accept.contains("text/html")
+    matches!(*method, Method::GET | Method::HEAD) && accept.contains("text/html")
 }
 
 /// Whether the body says that it is JSON.

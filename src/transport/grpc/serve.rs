@@ -212,7 +212,7 @@ impl Grpc {
         let call = Call { engine, caller, method, id, deadline, encoding };
         let answer = async {
             let message = frame::read(body, request_encoding, self.options.message_bytes_max).await?;
-            let read = self.methods.decode(&engine.schema(), method, &message)?;
+            let read = self.methods.decode(&engine.schema_for(caller), method, &message)?;
             self.ask(&call, read).await
         };
         let limit = now + self.options.request_timeout;

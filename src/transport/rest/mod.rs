@@ -247,7 +247,7 @@ impl Exchange<'_> {
             return Ok(response);
         }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.read_endpoint(&schema, route)?;
         let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
         let preferences = Preferences::of(&self.parts.headers);
@@ -326,7 +326,7 @@ impl Exchange<'_> {
 
     fn openapi(&self) -> Result<Response<Body>, Failure> {
         Media::of(&self.parts.headers, &[Media::Json])?;
-        let write = || Bytes::from(self.rest.openapi(&self.engine.schema()).to_string());
+        let write = || Bytes::from(self.rest.openapi(&self.engine.schema_for(self.caller)).to_string());
         let text = self.rest.description.get_or_init(write).clone();
         self.tagged(vec![text])
     }
