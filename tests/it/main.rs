@@ -6,6 +6,7 @@ mod harness;
 mod http;
 mod program;
 mod service;
+mod subgraph;
 mod tokens;
 mod world;
 
@@ -18,6 +19,8 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod entities;
+mod entities_rules;
 mod faults;
 mod graphql_access;
 mod graphql_documents;
