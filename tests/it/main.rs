@@ -22,6 +22,7 @@ mod contracts;
 mod entities;
 mod entities_rules;
 mod faults;
+mod federated;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;

@@ -15,7 +15,8 @@ import { fileURLToPath } from 'node:url';
 import { compose, post } from './compose.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const example = dirname(here);
+// The folder of the two projects.
+const example = process.env.EXAMPLE ?? dirname(here);
 const [program, mode] = process.argv.slice(2);
 if (!program) throw new Error('name the program: node run.mjs target/release/fraiseql');
 
@@ -24,10 +25,13 @@ const ports = { users: port('USERS_PORT', 4001), orders: port('ORDERS_PORT', 400
 const folders = { users: 'user-service', orders: 'order-service' };
 const services = { users: `http://localhost:${ports.users}/graphql`, orders: `http://localhost:${ports.orders}/graphql` };
 
-// Nobody but this run knows the secret; what the services print with it set is that they ask for a token.
+// Nobody but this run knows the secret.
 const secret = randomBytes(32).toString('hex');
 const directory = mkdtempSync(join(tmpdir(), 'fraiseql-federation-'));
 const running = [];
+const interrupted = new Promise((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, resolve);
+});
 
 function start(name, command, args, options) {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -89,7 +93,7 @@ async function main() {
 
   const url = `http://localhost:${ports.gateway}/graphql`;
   const dashboard = {
-    query: readFileSync(join(example, 'user_dashboard.graphql'), 'utf8'),
+    query: readFileSync(join(dirname(here), 'user_dashboard.graphql'), 'utf8'),
     variables: { userId: '11111111-1111-4111-8111-111111111111', orderId: 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa' },
   };
   const refused = await post(url, dashboard);
@@ -101,12 +105,12 @@ async function main() {
   console.log(JSON.stringify(answer.data, null, 2));
   if (mode === '--keep') {
     console.log(`\nAsk more at ${url}, with the header\nauthorization: ${headers.authorization}\nCtrl-C stops everything.`);
-    await new Promise((resolve) => ['SIGINT', 'SIGTERM'].forEach((signal) => process.once(signal, resolve)));
+    await interrupted;
   }
 }
 
 let failed = false;
-await main().catch((error) => {
+await Promise.race([main(), interrupted]).catch((error) => {
   failed = true;
   console.error(error.message);
 });
