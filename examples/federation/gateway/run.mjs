@@ -79,7 +79,8 @@ async function main() {
   await Promise.all(started.map(([one, port]) => ready(one, `http://localhost:${port}/ready`)));
   for (const [{ name }, port] of started) console.log(`${name.padEnd(14)} http://localhost:${port}`);
 
-  const headers = { authorization: `Bearer ${token({ sub: 'ann', exp: Math.floor(Date.now() / 1000) + 3600 })}` };
+  const bearer = token({ sub: 'ann', exp: Math.floor(Date.now() / 1000) + 3600 });
+  const headers = { authorization: `Bearer ${bearer}` };
   const supergraph = join(directory, 'supergraph.graphql');
   writeFileSync(supergraph, await compose(services, headers));
   const cli = join(here, 'node_modules', '.bin', 'hive-gateway');
@@ -104,7 +105,7 @@ async function main() {
   console.log('UserDashboard, with one:');
   console.log(JSON.stringify(answer.data, null, 2));
   if (mode === '--keep') {
-    console.log(`\nAsk more at ${url}, with the header\nauthorization: ${headers.authorization}\nCtrl-C stops everything.`);
+    console.log(`\nAsk more at ${url}. Ctrl-C stops everything.\nexport TOKEN=${bearer}`);
     await interrupted;
   }
 }
