@@ -183,6 +183,7 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         },
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
     };
     Graphql::new(schema, options)
 }

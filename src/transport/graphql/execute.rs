@@ -32,13 +32,15 @@ pub(super) struct Exchange<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
     pub by_get: bool,
+    /// Of the request.
+    pub body_bytes: usize,
     pub id: &'a str,
 }
 
 /// What became of one root.
-struct Answer {
-    value: Option<Chunks>,
-    errors: Vec<GraphqlError>,
+pub(super) struct Answer {
+    pub value: Option<Chunks>,
+    pub errors: Vec<GraphqlError>,
 }
 
 impl Exchange<'_> {
@@ -65,6 +67,7 @@ impl Exchange<'_> {
             kept = self.roots(&document, operation, root_type, &given)?;
             &kept
         };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
@@ -142,6 +145,12 @@ impl Exchange<'_> {
                 return Answer { value: Some(value), errors: Vec::new() };
             }
             RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Service(parts) => {
+                let mut value = Chunks::default();
+                value.push(self.graphql.service(parts).to_string().as_bytes());
+                return Answer { value: Some(value), errors: Vec::new() };
+            }
+            RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
@@ -181,7 +190,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn failed(&self, root: &Root, error: &Error) -> Answer {
+    pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
@@ -263,7 +272,14 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
                 let value = introspected.and_then(|map| map.get(&*root.key)).unwrap_or(&Json::Null);
                 body.push(value.to_string().as_bytes());
             }
-            (None, RootKind::Read { .. } | RootKind::TypeName(_) | RootKind::Unimplemented) => body.push(b"null"),
+            (
+                None,
+                RootKind::Read { .. }
+                | RootKind::TypeName(_)
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented,
+            ) => body.push(b"null"),
         }
     }
     body.push(if void { b"" } else { b"}" });
