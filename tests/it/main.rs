@@ -19,6 +19,7 @@ mod column_types;
 mod commands;
 mod contracts;
 mod entities;
+mod entities_requires;
 mod entities_rules;
 mod faults;
 mod graphql_access;
