@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use super::metrics::metrics;
 use super::wires::Wires;
 use super::{Service, State, Status};
 use crate::auth::Caller;
@@ -98,6 +99,7 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
+        "/metrics" => return metrics(status),
         _ => {}
     }
     let wire = Wire::of(path, config);

@@ -44,6 +44,8 @@ pub(super) struct Exchange<'a> {
 pub(super) struct Answer {
     pub value: Option<Chunks>,
     pub errors: Vec<GraphqlError>,
+    /// Every entity that the root asks for is left alone for so many seconds.
+    pub open_secs: Option<u64>,
 }
 
 impl Exchange<'_> {
@@ -74,6 +76,9 @@ impl Exchange<'_> {
             while let Some(answer) = running.next().await {
                 answers.push(answer);
             }
+        }
+        if let Some(secs) = all_open(&answers) {
+            return Err(Failure::open(secs, answers.into_iter().flat_map(|answer| answer.errors).collect()));
         }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
@@ -139,13 +144,13 @@ impl Exchange<'_> {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
-            RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
             RootKind::Service(parts) => {
                 let mut value = Chunks::default();
                 value.push(self.graphql.service(parts).to_string().as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
             RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
@@ -167,7 +172,7 @@ impl Exchange<'_> {
                 if !errors.is_empty() {
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
-                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors }
+                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
             }
             Err(error) => self.failed(root, &error),
         }
@@ -192,7 +197,7 @@ impl Exchange<'_> {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];
-        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)] }
+        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)], open_secs: None }
     }
 
     /// `__schema` and `__type`, answered from the type system.
@@ -219,6 +224,12 @@ impl Exchange<'_> {
             Ok(_) | Err(_) => Ok(serde_json::Map::new()),
         }
     }
+}
+
+/// Seconds, where nothing was asked but entities that are all left alone.
+fn all_open(answers: &[Answer]) -> Option<u64> {
+    let all: Option<Vec<u64>> = answers.iter().map(|answer| answer.open_secs).collect();
+    all?.into_iter().min()
 }
 
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
