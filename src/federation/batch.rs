@@ -251,7 +251,7 @@ impl<E: Encoding> EntityBatch<'_, E> {
         loop {
             let seen = self.engine.generation();
             let intent = Intent::Read(self.read(group, unique)?);
-            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
             match self.rows(outcome, unique).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,

@@ -146,6 +146,22 @@ describe('_entities answers', () => {
       assert.deepEqual(answer.data._entities, expected);
     });
   }
+
+  test('what is computed from the representation', async () => {
+    const query = `query ($representations: [_Any!]!) {
+      _entities(representations: $representations) { ... on User { averageProductsCreatedPerYear } }
+    }`;
+    const one = (totalProductsCreated) => ({
+      __typename: 'User',
+      email: 'support@apollographql.com',
+      totalProductsCreated,
+      yearsOfEmployment: 10,
+    });
+    const answer = await ask(query, { representations: [one(1337), one(null), one(14)] });
+    assert.equal(answer.errors, undefined, JSON.stringify(answer));
+    const averages = answer.data._entities.map((entity) => entity.averageProductsCreatedPerYear);
+    assert.deepEqual(averages, [134, null, 1]);
+  });
 });
 
 test('queries answer what the suite expects', async () => {

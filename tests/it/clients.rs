@@ -9,14 +9,16 @@ use crate::harness::{Database, crate_path};
 use crate::program::{self, Program};
 
 /// The shop, served by the binary with everything switched on that a person may look at.
-async fn shop() -> (tempfile::TempDir, Database, Program) {
+pub async fn shop(more: &str) -> (tempfile::TempDir, Database, Program) {
     let directory = tempfile::tempdir().unwrap();
     let shop = crate_path("examples/shop");
     fs::copy(shop.join("schema.py"), directory.path().join("schema.py")).unwrap();
     let toml = fs::read_to_string(shop.join("fraiseql.toml")).unwrap();
-    let more = "\n[server]\nhost = \"127.0.0.1\"\nport = 0\n\n[graphql]\nintrospection = true\nplayground = true\n\n[rest]\ndocs = true\n";
-    fs::write(directory.path().join("fraiseql.toml"), toml + more).unwrap();
-    let (code, _, complaint) = program::run(directory.path(), &["compile", "--sdl", "schema.graphql"]);
+    let settings = "\n[server]\nhost = \"127.0.0.1\"\nport = 0\n\n[graphql]\nintrospection = true\nplayground = true\n\n[rest]\ndocs = true\n";
+    let more = format!("{settings}{more}");
+    fs::write(directory.path().join("fraiseql.toml"), toml + &more).unwrap();
+    let (code, _, complaint) =
+        program::run(directory.path(), &["compile", "--sdl", "schema.graphql", "--output-proto", "proto"]);
     assert_eq!(code, 0, "{complaint}");
     let database = Database::of_directory(shop.join("sql"));
     let program = Program::start(directory.path(), &["run", "--database", &database.url()]);
@@ -26,7 +28,7 @@ async fn shop() -> (tempfile::TempDir, Database, Program) {
 /// Runs the Node scripts of `tests/clients` against the shop.
 #[tokio::test]
 async fn node_clients_agree() {
-    let (directory, _database, mut program) = shop().await;
+    let (directory, _database, mut program) = shop("").await;
     let address = program.address().await;
     let environment = [
         ("GRAPHQL_URL", format!("http://{address}/graphql")),
@@ -54,7 +56,7 @@ pub async fn node(scripts: &[&str], environment: &[(&str, String)], server_said:
 /// Thousands of requests made from the OpenAPI description, good and bad ones.
 #[tokio::test]
 async fn schemathesis_finds_nothing() {
-    let (_directory, _database, mut program) = shop().await;
+    let (_directory, _database, mut program) = shop("").await;
     let address = program.address().await;
     let mut run = tokio::process::Command::new("sh");
     run.arg(crate_path("tests/clients/schemathesis.sh")).arg(format!("http://{address}/rest"));

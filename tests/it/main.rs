@@ -30,6 +30,10 @@ mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
 #[cfg(feature = "grpc-transport")]
+mod grpc_clients;
+#[cfg(feature = "grpc-transport")]
+mod grpc_edges;
+#[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]
 mod grpc_lock;

@@ -75,6 +75,11 @@ impl Api {
         Api { server }
     }
 
+    /// Drains, as at the end of the process.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+
     pub fn server(&self) -> &Server {
         &self.server
     }

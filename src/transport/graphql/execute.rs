@@ -50,22 +50,34 @@ pub(super) struct Answer {
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
-    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+    pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
-        let operation = document.operation(request.operation_name.as_deref())?.clone();
+        let operation = document.operation(request.operation_name.as_deref())?;
         let root_type = self.root_type(&operation.definition)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, request.variables, &self.graphql.accepted, sources)
-            .map_err(|errors| Failure::of("BAD_USER_INPUT", errors))?;
-        let roots = self.roots(&document, &operation, root_type, &given)?;
-        self.check_length(&roots)?;
+        let sent = request.variables.as_deref();
+        let given = coerce_variables(&operation.variables, sent, &self.graphql.accepted, sources)?;
+        let kept;
+        let roots: &[Root] = if operation.conditions.is_empty() {
+            match operation.always.get() {
+                Some(roots) => roots,
+                None => {
+                    let built = self.built(&document, operation, root_type, &given)?;
+                    operation.always.get_or_init(|| built)
+                }
+            }
+        } else {
+            kept = self.roots(&document, operation, root_type, &given)?;
+            &kept
+        };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
-        if let [root] = roots.as_slice() {
+        if let [root] = roots {
             answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
@@ -82,7 +94,7 @@ impl Exchange<'_> {
         }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
-            true => Some(self.introspect(&document, &operation, &given)?),
+            true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
         let trace = trace.map(|trace| {
@@ -91,7 +103,7 @@ impl Exchange<'_> {
             let forms = Forms { schema: &schema, document, variables, given: &given };
             trace.finish(&forms, &operation.definition.selection_set)
         });
-        Ok(assemble(&roots, answers, introspected.as_ref(), trace))
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -106,7 +118,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The roots of an operation, from its cache or built for these conditions.
+    /// The roots of an operation for the values of its conditions, from its cache or built for them.
     fn roots(
         &self,
         document: &Document,
@@ -119,16 +131,25 @@ impl Exchange<'_> {
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
         }
-        let schema = self.engine.schema_for(self.caller);
-        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
-        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
-            Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
-        })?;
-        let roots = Arc::new(roots);
+        let roots = Arc::new(self.built(document, operation, root_type, given)?);
         if let Some(key) = key {
             lock(operation).put(key, roots.clone());
         }
         Ok(roots)
+    }
+
+    fn built(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        root_type: &'static str,
+        given: &Given,
+    ) -> std::result::Result<Vec<Root>, Failure> {
+        let schema = self.engine.schema_for(self.caller);
+        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
+        forms
+            .roots(root_type, &operation.definition.selection_set)
+            .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
     }
 
     async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
@@ -164,7 +185,7 @@ impl Exchange<'_> {
             Ok(read) => Intent::Read(read),
             Err(error) => return self.failed(root, &error),
         };
-        match self.encoded(intent, budget).await {
+        match self.encoded(&intent, budget).await {
             Ok(encoded) => {
                 let errors = encoded.mismatches.iter();
                 let errors: Vec<GraphqlError> =
@@ -179,11 +200,11 @@ impl Exchange<'_> {
     }
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
-    async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
+    async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.engine.generation();
-            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,

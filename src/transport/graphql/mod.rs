@@ -147,18 +147,24 @@ impl Graphql {
             Ok(media) => media,
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
+        let mut bytes = Bytes::new();
         let requests = match parts.method {
-            Method::GET | Method::HEAD => {
-                Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| (Requests::One(request), 0))
-            }
-            Method::POST => self.body(&parts.headers, body).await,
+            Method::GET | Method::HEAD => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
+            Method::POST => match self.body(&parts.headers, body).await {
+                Ok(read) => {
+                    bytes = read;
+                    Request::from_body(&bytes, self.options.batching)
+                }
+                Err(failure) => Err(failure),
+            },
             _ => {
                 let failure =
                     Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET and HEAD for queries");
                 Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
-        let (requests, body_bytes) = match requests {
+        let body_bytes = bytes.len();
+        let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
@@ -188,18 +194,14 @@ impl Graphql {
         refusal(&Failure::http(error.code, error.message.as_str()), media)
     }
 
-    /// The requests of a body, and its length.
-    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<(Requests, usize), Failure> {
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Bytes, Failure> {
         if !is_json(headers) {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
         let max = self.options.body_bytes_max;
         let limited = http_body_util::Limited::new(body, max.saturating_add(self.entity_bytes_max));
         match limited.collect().await {
-            Ok(collected) => {
-                let bytes = collected.to_bytes();
-                Ok((Request::from_body(&bytes, self.options.batching)?, bytes.len()))
-            }
+            Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(max)),
             Err(_) => Err(Failure::malformed("the body ended early")),
         }
@@ -216,14 +218,14 @@ impl Graphql {
     }
 
     /// The text of a request, by itself or by its hash.
-    fn text<'r>(&self, request: &'r Request) -> Result<Cow<'r, str>, Failure> {
+    fn text<'r>(&self, request: &'r Request<'_>) -> Result<Cow<'r, str>, Failure> {
         match (&request.query, &request.hash) {
             (Some(text), None) => Ok(Cow::Borrowed(text)),
             (Some(text), Some(hash)) => {
                 if !Request::hash_matches(text, hash) {
                     return Err(Failure::malformed("provided sha does not match query"));
                 }
-                self.persisted.insert(hash.clone(), text.as_str().into());
+                self.persisted.insert(hash.clone(), text.as_ref().into());
                 Ok(Cow::Borrowed(text))
             }
             (None, Some(hash)) => match self.persisted.get(hash) {
@@ -247,8 +249,8 @@ impl Graphql {
         let document = self.document(query).map_err(said)?;
         let operation = document.operation(None).map_err(said)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, variables, &self.accepted, sources)
-            .map_err(|errors| said(Failure::of("BAD_USER_INPUT", errors)))?;
+        let sent = serde_json::value::to_raw_value(&variables).map_err(|error| vec![error.to_string()])?;
+        let given = coerce_variables(&operation.variables, Some(&sent), &self.accepted, sources).map_err(said)?;
         let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
         let one = |error: crate::error::Error| vec![error.to_string()];
         let roots = forms.roots("Query", &operation.definition.selection_set).map_err(one)?;

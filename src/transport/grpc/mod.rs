@@ -27,9 +27,13 @@ mod serve;
 mod status;
 #[cfg(feature = "grpc-transport")]
 mod timeout;
+#[cfg(feature = "grpc-transport")]
+mod web;
 
 #[cfg(feature = "grpc-transport")]
 pub use self::serve::{Grpc, Options, is_grpc, refusal};
+#[cfg(feature = "grpc-transport")]
+pub use self::web::translated;
 
 /// Tells the log of errors that are not the caller's.
 #[cfg(feature = "grpc-transport")]

@@ -329,6 +329,9 @@ impl Request<'_> {
             known.extend(fields.map(ToString::to_string));
         }
         let nearest = did_you_mean(rest, known.iter().map(String::as_str)).filter(|_| known.len() > 12);
+        // Spelled as it has to be, with the way to its place.
+        let place = name.find(rest).map_or("", |at| &name[..at]);
+        let nearest = nearest.map(|hint| hint.replacen('"', &format!("\"{place}"), 1));
         let hint = nearest.map(|hint| format!("{hint} ")).unwrap_or_default();
         let message = format!("there is no parameter \"{name}\"; {hint}there are {}", known.join(", "));
         Error::invalid(message).at(name)
