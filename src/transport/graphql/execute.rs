@@ -16,6 +16,7 @@ use super::encode::{Encoded, encode, mismatch_error};
 use super::forms::{Forms, Root, RootKind, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
+use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
@@ -34,6 +35,8 @@ pub(super) struct Exchange<'a> {
     pub by_get: bool,
     /// Of the request.
     pub body_bytes: usize,
+    /// Whether the answer carries a trace.
+    pub traced: bool,
     pub id: &'a str,
 }
 
@@ -48,6 +51,7 @@ pub(super) struct Answer {
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
     pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+        let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -74,11 +78,11 @@ impl Exchange<'_> {
 
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots {
-            answers.push(self.root(root, &given, budget).await);
+            answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, budget).boxed());
+                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
@@ -93,7 +97,13 @@ impl Exchange<'_> {
             true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(roots, answers, introspected.as_ref()))
+        let trace = trace.map(|trace| {
+            let schema = self.engine.schema_for(self.caller);
+            let (document, variables) = (&document.executable, operation.variables.as_slice());
+            let forms = Forms { schema: &schema, document, variables, given: &given };
+            trace.finish(&forms, &operation.definition.selection_set)
+        });
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -140,6 +150,14 @@ impl Exchange<'_> {
         forms
             .roots(root_type, &operation.definition.selection_set)
             .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
+    }
+
+    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, budget).await };
+        let start = trace.elapsed();
+        let answer = self.root(root, given, budget).await;
+        trace.add(&root.key, start, &answer);
+        answer
     }
 
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
@@ -261,7 +279,12 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
 }
 
 /// `{"data": …, "errors": …}`, with the roots in the order of the document.
-fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+fn assemble(
+    roots: &[Root],
+    answers: Vec<Answer>,
+    introspected: Option<&serde_json::Map<String, Json>>,
+    trace: Option<String>,
+) -> Chunks {
     let is_void = |(root, answer): (&Root, &Answer)| {
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
@@ -297,6 +320,9 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
     if !errors.is_empty() {
         body.push(b",\"errors\":");
         body.push(json!(errors).to_string().as_bytes());
+    }
+    if let Some(trace) = trace {
+        body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());
     }
     body.push(b"}");
     body
