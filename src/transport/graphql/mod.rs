@@ -8,6 +8,7 @@ mod document;
 mod encode;
 mod execute;
 mod forms;
+mod hints;
 pub mod page;
 mod request;
 mod respond;
