@@ -3,6 +3,7 @@
 //! Statements are cached by what chose them: the form, the structure of the arguments, and which of
 //! the schema's grants the caller holds. Values choose nothing, so a repeat costs a look-up.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -128,11 +129,11 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew; a few times, since the next change may come meanwhile.
-    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+    pub async fn answer(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.generation();
-            match self.attempt(caller, &intent, pace).await {
+            match self.attempt(caller, intent, pace).await {
                 Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
                 result => return result,
             }
@@ -148,7 +149,9 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
+        // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
+        let running = pin!(self.executor.run(statement, parameters, caller, pace));
+        running.instrument(tracing::debug_span!("execute")).await
     }
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
@@ -178,7 +181,8 @@ impl Engine {
             return Ok(());
         }
         let schema = self.schema();
-        let found = self.executor.inspect(&schema.wanted()).await?;
+        // On the heap: it is rare, and whatever a request can become is moved with it.
+        let found = Box::pin(self.executor.inspect(&schema.wanted())).await?;
         let bound = bind(schema.model().clone(), found).map_err(|problems| {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))

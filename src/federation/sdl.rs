@@ -29,7 +29,12 @@ fn marks(schema: &Schema, federation: &Federation) -> Marks {
     for (name, directives, fields) in types.chain(interfaces) {
         marks.types.insert(name.clone(), printed(directives));
         for field in fields.values() {
-            marks.fields.insert((name.clone(), field.name.clone()), printed(of_field(field)));
+            let place = (name.clone(), field.name.clone());
+            // Who may not see a field may not look for its values either.
+            let hides = |directive: &Directive| ["inaccessible", "tag"].contains(&directive.name.as_str());
+            let (directives, hiding) = (of_field(field), of_field(field).into_iter().filter(hides).collect());
+            marks.inputs.insert(place.clone(), printed(hiding));
+            marks.fields.insert(place, printed(directives));
         }
     }
     marks.extended = model.types.values().filter(|object| object.extends).map(|object| object.name.clone()).collect();

@@ -24,7 +24,7 @@ pub enum Intent {
     Read(Read),
 }
 
-/// One root field of a query, one REST read, one read RPC.
+/// One root field of a query, one REST read, one read RPC, or the entities of one type by one key.
 #[derive(Debug, Clone)]
 pub struct Read {
     pub form: Arc<Form>,
@@ -38,9 +38,28 @@ pub struct Read {
 pub struct Form {
     /// Distinguishes forms in the engine's statement cache; never reused in a process.
     pub id: u64,
-    /// The query of the schema that is asked.
-    pub query: Name,
+    pub asked: Asked,
     pub selection: Selection,
+}
+
+/// Which rows are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Those of a query of the schema.
+    Query(Name),
+    /// Those whose key is among the ones sent: the first values are lists, one for each part of the
+    /// key, all of the same length. One more list follows where representations are sent.
+    Entities(EntityKey),
+}
+
+/// A key of an entity type of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityKey {
+    pub type_name: Name,
+    /// The position of the key among those of the type.
+    pub key: usize,
+    /// Some of the fields come from the representations, which are sent with the keys.
+    pub with_representations: bool,
 }
 
 /// The structure of the arguments at one site. Two requests with equal forms and equal structures
@@ -73,8 +92,13 @@ pub struct Cursor(pub Vec<Option<value::Slot>>);
 // === impl Form ===
 
 impl Form {
+    /// What is asked of a query of the schema.
     pub fn new(query: Name, selection: Selection) -> Form {
+        Form::of(Asked::Query(query), selection)
+    }
+
+    pub fn of(asked: Asked, selection: Selection) -> Form {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), query, selection }
+        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), asked, selection }
     }
 }

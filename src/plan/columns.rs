@@ -9,7 +9,7 @@ use crate::schema::{Kind, Source};
 use super::predicate::{Place, Scope, missing};
 use super::read::Planner;
 use super::shape::{EnumNames, Leaf, LeafKind, Node, Wire};
-use super::{Block, Cast, Expr, Output};
+use super::{Base, Block, Cast, Expr, ExprType, Output};
 
 /// The select list of one block while it grows; equal expressions share a column.
 #[derive(Default)]
@@ -39,6 +39,14 @@ impl Planner<'_> {
             }
             Source::Missing => Err(missing(relation, &field.column)),
         }
+    }
+
+    /// A field that a representation brings along.
+    pub(super) fn given(&self, list: &mut SelectList, field: &SchemaField, selection: &Selection) -> Result<Node> {
+        let base = Base::Representation;
+        let expr = Expr { base, path: vec![field.column.to_string()], ty: ExprType::of_scalar(Scalar::Json) };
+        let column = list.value(expr, Cast::None, Wire::Value(Family::Jsonb));
+        Ok(Node::Document { column, value: self.document(&field.ty, selection)? })
     }
 
     fn native(&self, list: &mut SelectList, field: &SchemaField, ty: &PgType, selection: &Selection) -> Result<Node> {
@@ -82,14 +90,14 @@ impl Planner<'_> {
 /// Two reads of `data` would compute the view's expression twice, and rows that OFFSET skips would
 /// be joined for nothing.
 pub(super) fn is_fenced(outputs: &[Output], block: &Block) -> bool {
-    let from_data =
-        outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if !expr.path.is_empty()));
+    let is_inside = |expr: &Expr| matches!(expr.base, Base::Column { .. }) && !expr.path.is_empty();
+    let from_data = outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if is_inside(expr)));
     let joins = outputs.iter().any(|output| matches!(output, Output::Record(_) | Output::Records(_)));
     from_data.count() >= 2 || (block.offset.is_some() && joins)
 }
 
 /// How a native column is spelled so that a built-in type arrives.
-fn plain_cast(ty: &PgType) -> Cast {
+pub(super) fn plain_cast(ty: &PgType) -> Cast {
     if ty.builtin {
         return Cast::None;
     }
@@ -101,10 +109,10 @@ fn plain_cast(ty: &PgType) -> Cast {
 
 impl SelectList {
     /// The position of an expression, which is added when it is new.
-    fn value(&mut self, expr: Expr, cast: Cast, wire: Wire) -> usize {
+    pub fn value(&mut self, expr: Expr, cast: Cast, wire: Wire) -> usize {
         let found = self.outputs.iter().position(|output| match output {
             Output::Value { expr: known, cast: known_cast } => *known == expr && *known_cast == cast,
-            Output::Record(_) | Output::Records(_) => false,
+            Output::Record(_) | Output::Records(_) | Output::Position => false,
         });
         found.unwrap_or_else(|| {
             self.outputs.push(Output::Value { expr, cast });

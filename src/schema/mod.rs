@@ -11,6 +11,7 @@ mod check;
 pub mod compile;
 mod complete;
 pub mod directives;
+pub mod entities;
 pub mod field_set;
 pub mod lock;
 pub mod model;
@@ -20,6 +21,7 @@ pub mod routes;
 use indexmap::IndexSet;
 
 use catalog::{Catalog, Family, PgType, Relation};
+use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
 
 /// The bound schema.
@@ -30,6 +32,7 @@ pub struct Schema {
     /// Without a catalog every relation is taken to be `id, data`.
     assumed: bool,
     grants: IndexSet<Grant>,
+    entities: Entities,
 }
 
 /// What the schema asks for somewhere: a role, a scope, or that a claim is there.
@@ -64,14 +67,14 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog, assumed: false, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog, assumed: false, grants, entities }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: Catalog::default(), assumed: true, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities }
     }
 
     pub fn model(&self) -> &Model {
@@ -88,13 +91,22 @@ impl Schema {
 
     /// A part of this schema, over the same catalog.
     pub fn narrowed(&self, model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants, entities }
     }
 
     /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
     pub fn grants(&self) -> &IndexSet<Grant> {
         &self.grants
+    }
+
+    /// The types that are looked up by a key, in the order of the schema.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(name)
     }
 
     pub fn query(&self, name: &str) -> Option<&Endpoint> {

@@ -25,6 +25,9 @@ pub struct Model {
     /// Custom directives, those that are only used included.
     pub directives: IndexMap<Name, DirectiveDef>,
     pub federation: Option<Federation>,
+    /// What every query injects unless it says otherwise; it guards entities that no query returns.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inject: IndexMap<String, Inject>,
 }
 
 /// A relation as the schema names it: `v_user` or `crm.v_user`.

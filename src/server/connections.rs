@@ -1,6 +1,5 @@
 //! One client connection: TLS where there is a certificate, then HTTP/1.1 or HTTP/2, told apart by the first bytes.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, TcpStream as StdStream};
 use std::pin::pin;
 use std::sync::Arc;
@@ -66,15 +65,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stopped = peer.stopped.clone();
+    // Counted by this connection alone: a counter that all workers change would wander between the cores.
+    let state = Arc::new(state);
+    // On the heap at once: on its way there it would be copied from place to place, as large as everything
+    // that a request can become.
     let answer = service_fn(move |request: http::Request<Incoming>| {
-        let (state, peer) = (state.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(service::answer(&state, &peer, request.map(Body::new)).await) }
+        Box::pin(service::answer(state.clone(), peer.clone(), request.map(Body::new)))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
     builder.http2().timer(TokioTimer::new());
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -1,7 +1,9 @@
 //! Which request goes where: the wires by their paths, and what operators look at.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -63,17 +65,21 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(state: &Arc<State>, peer: &Peer, request: Request<Body>) -> Response<Body> {
+pub async fn answer(
+    state: Arc<Arc<State>>,
+    peer: Arc<Peer>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible> {
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(state, &status, peer, request, &id).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    let mut response = served(&state, &status, &peer, request, &id).await;
+    if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     allow_origin(config, origin, response.headers_mut());
-    response
+    Ok(response)
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
@@ -84,8 +90,8 @@ async fn served(state: &Arc<State>, status: &Status, peer: &Peer, request: Reque
     }
     let config = status.config(&state.config);
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind();
-    match tokio::time::timeout(timeout, routed).await {
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
+    match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
@@ -274,9 +280,10 @@ fn request_id(headers: &HeaderMap) -> String {
 /// Unique without asking the system for randomness at every request: the process draws once and
 /// counts from there.
 fn new_request_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}-", uuid::Uuid::new_v4().as_u64_pair().0));
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
+    let mut number = itoa::Buffer::new();
+    [PROCESS.as_str(), number.format(NEXT.fetch_add(1, Ordering::Relaxed))].concat()
 }
 
 pub(super) fn preflight() -> Response<Body> {

@@ -14,7 +14,7 @@ pub use bind::{Bind, Param};
 use crate::error::Result;
 use crate::intent::value::{Value, Values};
 use crate::plan::Plan;
-use crate::plan::shape::Shape;
+use crate::plan::shape::{Lookup, Shape};
 use crate::schema::name::Name;
 
 /// A statement that can be prepared once and run with any values of the same structure.
@@ -24,13 +24,14 @@ pub struct Statement {
     binds: Vec<Bind>,
     shape: Shape,
     claims: Vec<String>,
+    lookup: Option<Lookup>,
 }
 
 /// Spells a plan.
 pub fn write(plan: Plan) -> Statement {
     let (text, binds) = read::write(plan.root());
-    let claims = plan.claims().to_vec();
-    Statement { text, binds, shape: plan.into_shape(), claims }
+    let (claims, lookup) = (plan.claims().to_vec(), plan.lookup());
+    Statement { text, binds, shape: plan.into_shape(), claims, lookup }
 }
 
 // === impl Statement ===
@@ -46,6 +47,11 @@ impl Statement {
 
     pub fn binds(&self) -> &[Bind] {
         &self.binds
+    }
+
+    /// How a row tells which key it has, where rows are asked for by key.
+    pub fn lookup(&self) -> Option<Lookup> {
+        self.lookup
     }
 
     /// Claims whose values follow those of the intent, in slot order.

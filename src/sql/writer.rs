@@ -23,7 +23,13 @@ pub(super) struct Scope {
     pub table: usize,
     /// `e2`: the element of a jsonb array, where one is looked at.
     pub element: usize,
+    /// `t3`: the keys that were sent.
+    pub keys: usize,
 }
+
+/// Columns of the keys that were sent; the values of the parts are `key_0`, `key_1`, ….
+pub(super) const POSITION: &str = "key_position";
+pub(super) const REPRESENTATION: &str = "key_representation";
 
 impl Writer {
     pub fn push(&mut self, text: &str) {
@@ -37,7 +43,7 @@ impl Writer {
 
     pub fn scope(&mut self) -> Scope {
         let table = self.alias();
-        Scope { table, element: table }
+        Scope { table, element: table, keys: table }
     }
 
     pub fn number(&mut self, number: u64) {
@@ -119,6 +125,9 @@ impl Writer {
         match base {
             Base::Element => {
                 let _ = write!(self.text, "t{}.value", scope.element);
+            }
+            Base::Representation => {
+                let _ = write!(self.text, "t{}.{REPRESENTATION}", scope.keys);
             }
             Base::Column { name, json_text } => {
                 self.column(scope.table, name);

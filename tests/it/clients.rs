@@ -1,8 +1,9 @@
 //! The clients of other people: graphql-js as the judge, the over-HTTP rules, the pages in a browser.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::sync::Once;
+use std::sync::{Mutex, PoisonError};
 
 use crate::harness::{Database, crate_path};
 use crate::program::{self, Program};
@@ -27,21 +28,28 @@ pub async fn shop(more: &str) -> (tempfile::TempDir, Database, Program) {
 /// Runs the Node scripts of `tests/clients` against the shop.
 #[tokio::test]
 async fn node_clients_agree() {
-    let clients = crate_path("tests/clients");
-    install();
     let (directory, _database, mut program) = shop("").await;
     let address = program.address().await;
+    let environment = [
+        ("GRAPHQL_URL", format!("http://{address}/graphql")),
+        ("REST_URL", format!("http://{address}/rest")),
+        ("GRAPHQL_SDL", directory.path().join("schema.graphql").display().to_string()),
+    ];
+    node(&["graphql.mjs", "over_http.mjs", "graphiql.mjs", "docs.mjs"], &environment, || program.said()).await;
+}
+
+/// Runs scripts of `tests/clients`, and shows what the server said when one of them fails.
+pub async fn node(scripts: &[&str], environment: &[(&str, String)], server_said: impl Fn() -> String) {
+    let clients = crate_path("tests/clients");
+    install(&clients);
     let mut node = tokio::process::Command::new("node");
-    node.args(["--test", "graphql.mjs", "over_http.mjs", "graphiql.mjs", "docs.mjs"])
-        .current_dir(&clients)
-        .env("GRAPHQL_URL", format!("http://{address}/graphql"))
-        .env("REST_URL", format!("http://{address}/rest"))
-        .env("GRAPHQL_SDL", directory.path().join("schema.graphql"))
-        // The runner of another run that this one belongs to.
-        .env_remove("NODE_TEST_CONTEXT");
+    node.arg("--test").args(scripts).current_dir(&clients);
+    node.envs(environment.iter().map(|(name, value)| (name, value)));
+    // The runner of another run that this one belongs to.
+    node.env_remove("NODE_TEST_CONTEXT");
     let output = node.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}\n{}", String::from_utf8_lossy(&output.stderr), program.said());
+    assert!(output.status.success(), "{said}\n{}\n{}", String::from_utf8_lossy(&output.stderr), server_said());
     assert!(said.contains("pass "), "{said}");
 }
 
@@ -57,17 +65,15 @@ async fn schemathesis_finds_nothing() {
     assert!(output.status.success(), "{said}\n{complaint}\n{}", program.said());
 }
 
-/// What `make setup` does, for a run without it; once, whoever asks first.
-pub fn install() {
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        let clients = crate_path("tests/clients");
-        let written = |file: &str| fs::metadata(clients.join(file)).and_then(|file| file.modified()).ok();
-        if written("node_modules/.package-lock.json").is_some_and(|then| Some(then) >= written("package-lock.json")) {
-            return;
-        }
-        let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(clients).output();
-        let npm = npm.unwrap_or_else(|error| panic!("npm: {error}; `make setup` installs what the tests need"));
-        assert!(npm.status.success(), "{}", String::from_utf8_lossy(&npm.stderr));
-    });
+/// What `make setup` does, for a run without it. One test installs, the others wait for it.
+pub fn install(directory: &Path) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let changed = |path: &str| fs::metadata(directory.join(path)).and_then(|metadata| metadata.modified()).ok();
+    if changed("node_modules/.package-lock.json") >= changed("package-lock.json") {
+        return;
+    }
+    let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(directory).output();
+    let npm = npm.unwrap_or_else(|error| panic!("npm: {error}; `make setup` installs what the tests need"));
+    assert!(npm.status.success(), "{}", String::from_utf8_lossy(&npm.stderr));
 }

@@ -37,7 +37,7 @@ async fn generated_python_code_works() {
 
 /// The binary in the npm package that buf publishes for this machine.
 fn buf(directory: &Path) -> Command {
-    install();
+    install(&crate_path("tests/clients"));
     let binary = crate_path("tests/clients/node_modules/@bufbuild/buf-linux-x64/bin/buf");
     assert!(
         binary.exists(),

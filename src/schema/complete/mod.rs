@@ -59,7 +59,7 @@ fn declare_node(document: &mut Document) {
 /// What an operation injects itself wins over the defaults. Subscriptions get those for everything:
 /// a tenant's rows must not leak through the one kind that nobody thought of.
 fn inject(document: &mut Document) {
-    let defaults = std::mem::take(&mut document.inject_defaults);
+    let defaults = document.inject_defaults.clone();
     let add = |operations: &mut Vec<Operation>, more: &[&IndexMap<String, Inject>]| {
         for operation in operations {
             for (name, inject) in more.iter().flat_map(|defaults| defaults.iter()) {

@@ -1,7 +1,7 @@
 //! Documents: parsed, bounded and validated once per text.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::executable::Operation as OperationDef;
@@ -48,7 +48,9 @@ pub struct Operation {
     pub variables: Vec<Variable>,
     /// Positions of the variables that decide `@skip` and `@include`.
     pub conditions: Vec<usize>,
-    /// The roots by the values of those variables.
+    /// The roots where no variable decides anything.
+    pub always: OnceLock<Vec<Root>>,
+    /// The roots by the values of the variables that decide.
     pub roots: Mutex<LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>>,
 }
 
@@ -78,7 +80,16 @@ impl Document {
             let capacity = std::num::NonZeroUsize::new(FORMS_MAX).unwrap_or(std::num::NonZeroUsize::MIN);
             let roots = Mutex::new(LruCache::with_hasher(capacity, ahash::RandomState::new()));
             let name = definition.name.as_ref().map(ToString::to_string);
-            (name, Arc::new(Operation { definition: definition.clone(), variables, conditions, roots }))
+            (
+                name,
+                Arc::new(Operation {
+                    definition: definition.clone(),
+                    variables,
+                    conditions,
+                    always: OnceLock::new(),
+                    roots,
+                }),
+            )
         });
         Ok(Document { operations: operations.collect(), executable })
     }

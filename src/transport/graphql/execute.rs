@@ -32,31 +32,46 @@ pub(super) struct Exchange<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
     pub by_get: bool,
+    /// Of the request.
+    pub body_bytes: usize,
     pub id: &'a str,
 }
 
 /// What became of one root.
-struct Answer {
-    value: Option<Chunks>,
-    errors: Vec<GraphqlError>,
+pub(super) struct Answer {
+    pub value: Option<Chunks>,
+    pub errors: Vec<GraphqlError>,
 }
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
-    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+    pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
-        let operation = document.operation(request.operation_name.as_deref())?.clone();
+        let operation = document.operation(request.operation_name.as_deref())?;
         let root_type = self.root_type(&operation.definition)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, request.variables, &self.graphql.accepted, sources)
-            .map_err(|errors| Failure::of("BAD_USER_INPUT", errors))?;
-        let roots = self.roots(&document, &operation, root_type, &given)?;
+        let sent = request.variables.as_deref();
+        let given = coerce_variables(&operation.variables, sent, &self.graphql.accepted, sources)?;
+        let kept;
+        let roots: &[Root] = if operation.conditions.is_empty() {
+            match operation.always.get() {
+                Some(roots) => roots,
+                None => {
+                    let built = self.built(&document, operation, root_type, &given)?;
+                    operation.always.get_or_init(|| built)
+                }
+            }
+        } else {
+            kept = self.roots(&document, operation, root_type, &given)?;
+            &kept
+        };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
-        if let [root] = roots.as_slice() {
+        if let [root] = roots {
             answers.push(self.root(root, &given, budget).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
@@ -70,10 +85,10 @@ impl Exchange<'_> {
         }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
-            true => Some(self.introspect(&document, &operation, &given)?),
+            true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(&roots, answers, introspected.as_ref()))
+        Ok(assemble(roots, answers, introspected.as_ref()))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -88,7 +103,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The roots of an operation, from its cache or built for these conditions.
+    /// The roots of an operation for the values of its conditions, from its cache or built for them.
     fn roots(
         &self,
         document: &Document,
@@ -101,16 +116,25 @@ impl Exchange<'_> {
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
         }
-        let schema = self.engine.schema_for(self.caller);
-        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
-        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
-            Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
-        })?;
-        let roots = Arc::new(roots);
+        let roots = Arc::new(self.built(document, operation, root_type, given)?);
         if let Some(key) = key {
             lock(operation).put(key, roots.clone());
         }
         Ok(roots)
+    }
+
+    fn built(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        root_type: &'static str,
+        given: &Given,
+    ) -> std::result::Result<Vec<Root>, Failure> {
+        let schema = self.engine.schema_for(self.caller);
+        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
+        forms
+            .roots(root_type, &operation.definition.selection_set)
+            .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
     }
 
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
@@ -121,6 +145,12 @@ impl Exchange<'_> {
                 return Answer { value: Some(value), errors: Vec::new() };
             }
             RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Service(parts) => {
+                let mut value = Chunks::default();
+                value.push(self.graphql.service(parts).to_string().as_bytes());
+                return Answer { value: Some(value), errors: Vec::new() };
+            }
+            RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
@@ -132,7 +162,7 @@ impl Exchange<'_> {
             Ok(read) => Intent::Read(read),
             Err(error) => return self.failed(root, &error),
         };
-        match self.encoded(intent, budget).await {
+        match self.encoded(&intent, budget).await {
             Ok(encoded) => {
                 let errors = encoded.mismatches.iter();
                 let errors: Vec<GraphqlError> =
@@ -147,11 +177,11 @@ impl Exchange<'_> {
     }
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
-    async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
+    async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.engine.generation();
-            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,
@@ -160,7 +190,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn failed(&self, root: &Root, error: &Error) -> Answer {
+    pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
@@ -242,7 +272,14 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
                 let value = introspected.and_then(|map| map.get(&*root.key)).unwrap_or(&Json::Null);
                 body.push(value.to_string().as_bytes());
             }
-            (None, RootKind::Read { .. } | RootKind::TypeName(_) | RootKind::Unimplemented) => body.push(b"null"),
+            (
+                None,
+                RootKind::Read { .. }
+                | RootKind::TypeName(_)
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented,
+            ) => body.push(b"null"),
         }
     }
     body.push(if void { b"" } else { b"}" });

@@ -101,6 +101,11 @@ impl Failure {
         Failure { status: Some(code.http_status()), ..Failure::of(code_name(code), vec![GraphqlError::new(message)]) }
     }
 
+    pub fn too_large(bytes_max: usize) -> Failure {
+        let message = format!("the body is larger than {bytes_max} bytes ([server] max_body_bytes)");
+        Failure::http(Code::PayloadTooLarge, message)
+    }
+
     /// A request that is not one: 400 by GraphQL over HTTP.
     pub fn malformed(message: impl Into<String>) -> Failure {
         Failure { status: Some(400), ..Failure::of("BAD_REQUEST", vec![GraphqlError::new(message)]) }

@@ -224,16 +224,16 @@ impl Grpc {
     async fn ask(&self, call: &Call<'_>, read: Read) -> Result<Answer> {
         let seen = call.engine.generation();
         let intent = Intent::Read(read);
-        match self.attempt(call, intent.clone()).await {
+        match self.attempt(call, &intent).await {
             Err(error) if error.stale => {
                 call.engine.rebind(seen).await?;
-                self.attempt(call, intent).await
+                self.attempt(call, &intent).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn attempt(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let packing = match call.method.kind {
             MethodKind::List => Packing::Single,
             MethodKind::Pages => {
@@ -255,7 +255,7 @@ impl Grpc {
         }
     }
 
-    async fn one(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
         let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();

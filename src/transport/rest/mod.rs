@@ -335,12 +335,12 @@ impl Exchange<'_> {
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, answer, asked, &budget).await?
+                encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
             }
             result => result?,
         };
@@ -371,11 +371,11 @@ impl Exchange<'_> {
             return Ok(respond::data(Body::empty(), media.content_type()));
         }
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Stream).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
         let opened = match stream::open(outcome, media, self.id).await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                let outcome = self.engine.answer(self.caller, intent, Pace::Stream).await?;
+                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                 stream::open(outcome, media, self.id).await?
             }
             result => result?,
