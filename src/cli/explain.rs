@@ -102,8 +102,11 @@ fn rest_request(text: &str) -> Option<(http::Method, &str)> {
     target.starts_with('/').then_some((method, target))
 }
 
+/// A method of gRPC and its request.
+type MethodCall<'t> = (&'t str, Map<String, Value>);
+
 /// `shop.v1.ShopService/ListUsers`, with or without a slash before it, and perhaps its request as JSON.
-fn grpc_request(text: &str) -> Result<Option<(&str, Map<String, Value>)>, Failed> {
+fn grpc_request(text: &str) -> Result<Option<MethodCall<'_>>, Failed> {
     let (method, request) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), "{}"));
     let parts = method.trim_start_matches('/').split_once('/');
     let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));

@@ -9,6 +9,7 @@ mod encode;
 mod entities;
 mod execute;
 mod forms;
+mod hints;
 pub mod page;
 mod request;
 mod respond;
