@@ -22,7 +22,10 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("server", &["auth", "config", "engine", "error", "exec", "plan", "problem", "schema", "transport"]),
     ("dev", &["problem"]),
-    ("cli", &["auth", "config", "dev", "intent", "plan", "problem", "schema", "server", "sql", "telemetry", "transport"]),
+    (
+        "cli",
+        &["auth", "config", "dev", "intent", "plan", "problem", "schema", "server", "sql", "telemetry", "transport"],
+    ),
 ];
 
 /// Planning is pure, so that it can be tested and cached without a world around it.

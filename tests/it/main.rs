@@ -8,6 +8,7 @@ mod program;
 mod service;
 mod tokens;
 mod world;
+mod writing;
 
 mod bad_input;
 mod cases;
@@ -31,6 +32,9 @@ mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
 mod identity;
+mod mutation_batches;
+mod mutation_errors;
+mod mutation_shapes;
 mod private_postgres;
 mod processes;
 mod projects;
