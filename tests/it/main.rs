@@ -9,6 +9,7 @@ mod service;
 mod subgraph;
 mod tokens;
 mod world;
+mod writing;
 
 mod bad_input;
 mod cases;
@@ -45,6 +46,9 @@ mod hidden;
 mod identity;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod mutation_batches;
+mod mutation_errors;
+mod mutation_shapes;
 mod private_postgres;
 mod processes;
 mod projects;
