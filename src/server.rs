@@ -237,6 +237,7 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         etag: config.rest.etag,
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     Rest::new(schema, options)

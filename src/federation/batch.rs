@@ -26,10 +26,14 @@ use crate::intent::{Arguments, Asked, EntityKey, Form, Intent, Read};
 use crate::schema::Schema;
 use crate::schema::entities::{self, Behind};
 use crate::schema::field_set;
+use crate::schema::model::TypeDef;
 use crate::schema::name::Name;
 
 /// Statements of one batch that hold a connection at the same time.
 const STATEMENTS_AT_ONCE: usize = 4;
+
+/// What a representation may take of a body: a body of them may be longer than others by that much for each.
+pub const REPRESENTATION_BYTES: usize = 512;
 
 /// What is asked of the entities of each type, made once for all requests that ask the same.
 #[derive(Debug, Default)]
@@ -131,14 +135,15 @@ enum Row {
 impl Wanted {
     /// What is asked of one object type that is an entity.
     pub fn add(&mut self, schema: &Schema, entity: &entities::Entity, selected: Vec<Selected>) {
-        let forms = entity.keys.iter().enumerate().map(|(position, key)| {
-            let object = schema.object(&entity.name);
+        let object = schema.object(&entity.name);
+        let selected: Vec<Selected> = selected.into_iter().filter(|field| !is_left_out(object, field)).collect();
+        let forms = entity.keys.iter().map(|key| {
             let is_given = |field: &Selected| {
                 let declared = object.and_then(|object| object.fields.get(&field.field));
                 declared.is_some_and(|declared| !declared.is_stored_here() && !key.has(&declared.name))
             };
             let with_representations = !key.is_resolvable || selected.iter().any(is_given);
-            let asked = EntityKey { type_name: entity.name.clone(), key: position, with_representations };
+            let asked = EntityKey { type_name: entity.name.clone(), key: key.fields.clone(), with_representations };
             Arc::new(Form::of(Asked::Entities(asked), Selection::Object(selected.clone())))
         });
         let forms = forms.collect();
@@ -150,6 +155,12 @@ impl Wanted {
         }
         self.0.insert(entity.name.clone(), WantedType { forms, required });
     }
+}
+
+/// What nobody asked for by name is not computed: that may require what was not sent.
+fn is_left_out(object: Option<&TypeDef>, field: &Selected) -> bool {
+    let declared = object.and_then(|object| object.fields.get(&field.field));
+    field.implied && declared.is_some_and(|declared| declared.function.is_some())
 }
 
 // === impl JsonRows ===
@@ -178,7 +189,7 @@ impl Encoding for JsonRows {
 impl<E: Encoding> EntityBatch<'_, E> {
     /// Answers every representation.
     pub async fn answer(&self, representations: &[Json]) -> Answered {
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let mut groups: IndexMap<(Name, usize), Group<'_>> = IndexMap::new();
         let mut places = Vec::with_capacity(representations.len());
         for representation in representations {
@@ -402,6 +413,15 @@ impl Answered {
             }
         }
         left
+    }
+
+    /// Why there is nothing at all: every statement failed.
+    pub fn into_failure(mut self) -> std::result::Result<Answered, Error> {
+        let is_failed = !self.groups.is_empty() && self.groups.iter().all(Result::is_err);
+        match is_failed.then(|| self.groups.swap_remove(0)) {
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => Ok(self),
+        }
     }
 
     /// Why whole statements failed, each once.

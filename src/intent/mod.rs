@@ -75,8 +75,8 @@ pub enum Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityKey {
     pub type_name: Name,
-    /// The position of the key among those of the type.
-    pub key: usize,
+    /// The fields of the key, as the schema prints them.
+    pub key: String,
     /// Some of the fields come from the representations, which are sent with the keys.
     pub with_representations: bool,
 }

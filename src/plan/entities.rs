@@ -23,7 +23,8 @@ use super::{Base, Block, Cast, Expr, ExprType, KeyTerm, Keyed, Limits, Output, P
 pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read, asked: &Asked) -> Result<Plan> {
     let guard = Guard::new(schema, caller);
     let found = schema.object(&asked.type_name).zip(schema.entity(&asked.type_name));
-    let found = found.and_then(|(object, entity)| Some((object, entity.keys.get(asked.key)?)));
+    let found =
+        found.and_then(|(object, entity)| Some((object, entity.keys.iter().find(|key| key.fields == asked.key)?)));
     let Some((object, key)) = found else {
         let message = format!("{} is not an entity with that key", asked.type_name);
         return Err(Error::new(Stage::Plan, Code::InvalidArgument, message));

@@ -14,10 +14,6 @@ use crate::schema::name::Name;
 use crate::transport::body::Budget;
 use crate::transport::entities::list;
 
-/// What a representation may take of a body: a body of entities may be longer than others by that much for
-/// each of them.
-pub(super) const REPRESENTATION_BYTES: usize = 512;
-
 impl Exchange<'_> {
     /// A body beyond the limit of all others is one of entities.
     pub(super) fn check_length(&self, roots: &[Root]) -> Result<(), Failure> {
@@ -37,7 +33,7 @@ impl Exchange<'_> {
             let message = format!("{count} representations are more than {max} ([federation] max_representations)");
             return self.failed(root, &Error::new(Stage::Decode, Code::TooComplex, message).at("representations"));
         }
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let arguments = |name: &Name, values: &mut Values| asked.arguments(&schema, name, given, values);
         let batch = EntityBatch {
             engine: self.engine,

@@ -34,7 +34,6 @@ use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::entities::REPRESENTATION_BYTES;
 use self::forms::{Forms, RootKind, ServicePart, mutate, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
@@ -44,6 +43,7 @@ use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::error::{Code, Error};
 use crate::federation;
+use crate::federation::batch::REPRESENTATION_BYTES;
 use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;

@@ -187,7 +187,16 @@ impl Prepared {
 impl Request<'_> {
     /// Reads the path's values and the parameters.
     pub fn decode(&self, path: impl Iterator<Item = (Name, String)>, parameters: &[Parameter<'_>]) -> Result<Decoded> {
-        let mut values = Values::default();
+        self.decode_behind(Values::default(), path, parameters)
+    }
+
+    /// The same, with the values that there are already before those of the request.
+    pub fn decode_behind(
+        &self,
+        mut values: Values,
+        path: impl Iterator<Item = (Name, String)>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Decoded> {
         let mut sites: Vec<SiteArguments> = self.prepared.sites.iter().map(|_| SiteArguments::default()).collect();
         let mut given: Vec<&str> = Vec::new();
         for (name, text) in path {
