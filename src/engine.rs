@@ -5,6 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::Equivalent;
@@ -12,6 +13,7 @@ use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::auth::Caller;
+use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
 use crate::exec::ViewExecutor;
 use crate::intent::{Arguments, Intent};
@@ -46,6 +48,9 @@ pub struct Engine {
     hides: bool,
     /// Held while the catalog is read again, so that many requests that find a change read it once.
     rebinding: tokio::sync::Mutex<()>,
+    /// Those of the entity layer.
+    breakers: Breakers,
+    entity_timeout: Duration,
 }
 
 /// Which binding of the schema a request has seen.
@@ -94,7 +99,25 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
-        Engine { bound, executor, limits, hides: false, rebinding: tokio::sync::Mutex::new(()) }
+        let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
+        let rebinding = tokio::sync::Mutex::new(());
+        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+    }
+
+    /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
+    /// longer has failed, and whoever guards it has to hear of that.
+    pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
+        self.breakers = breakers;
+        self.entity_timeout = entity_timeout;
+        self
+    }
+
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    pub fn entity_timeout(&self) -> Duration {
+        self.entity_timeout
     }
 
     /// Shows every caller only what he may use.

@@ -13,7 +13,8 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use super::representation::{KeyValues, key_values, represented, stored};
+use super::guarded::guarded;
+use super::representation::{KeyValues, has, key_values, represented, stored};
 use crate::auth::Caller;
 use crate::codec::key::{Key, key};
 use crate::codec::{Columns, Mismatch, Segment, Shape, Stop, Trail, columns, json};
@@ -24,6 +25,7 @@ use crate::intent::value::{Value, Values};
 use crate::intent::{Arguments, Asked, EntityKey, Form, Intent, Read};
 use crate::schema::Schema;
 use crate::schema::entities::{self, Behind};
+use crate::schema::field_set;
 use crate::schema::name::Name;
 
 /// Statements of one batch that hold a connection at the same time.
@@ -31,7 +33,15 @@ const STATEMENTS_AT_ONCE: usize = 4;
 
 /// What is asked of the entities of each type, made once for all requests that ask the same.
 #[derive(Debug, Default)]
-pub struct Wanted(HashMap<Name, Vec<Arc<Form>>>);
+pub struct Wanted(HashMap<Name, WantedType>);
+
+#[derive(Debug)]
+struct WantedType {
+    /// One for each key.
+    forms: Vec<Arc<Form>>,
+    /// What computed fields need of a representation, by the name of each.
+    required: Vec<(Name, Vec<field_set::Selected>)>,
+}
 
 /// A batch that is to be answered.
 pub struct EntityBatch<'a, E> {
@@ -125,13 +135,20 @@ impl Wanted {
             let object = schema.object(&entity.name);
             let is_given = |field: &Selected| {
                 let declared = object.and_then(|object| object.fields.get(&field.field));
-                declared.is_some_and(|declared| declared.federation.external && !key.has(&declared.name))
+                declared.is_some_and(|declared| !declared.is_stored_here() && !key.has(&declared.name))
             };
             let with_representations = !key.is_resolvable || selected.iter().any(is_given);
             let asked = EntityKey { type_name: entity.name.clone(), key: position, with_representations };
             Arc::new(Form::of(Asked::Entities(asked), Selection::Object(selected.clone())))
         });
-        self.0.insert(entity.name.clone(), forms.collect());
+        let forms = forms.collect();
+        let fields = schema.object(&entity.name).map(|object| &object.fields);
+        let mut required: Vec<(Name, Vec<field_set::Selected>)> = Vec::new();
+        for field in selected.iter().filter_map(|field| fields?.get(&field.field)) {
+            let set = field.federation.requires.as_deref().filter(|_| field.function.is_some());
+            required.extend(set.and_then(|set| field_set::parse(set).ok()).map(|set| (field.name.clone(), set)));
+        }
+        self.0.insert(entity.name.clone(), WantedType { forms, required });
     }
 }
 
@@ -177,7 +194,7 @@ impl<E: Encoding> EntityBatch<'_, E> {
         }
         let mut all = Vec::with_capacity(groups.len());
         for (group, unique) in groups.iter().zip(&unique) {
-            all.push(self.group(group, unique));
+            all.push(guarded(self.engine, &group.type_name, self.group(group, unique)));
         }
         let groups = futures_util::stream::iter(all).buffered(STATEMENTS_AT_ONCE).collect().await;
         Answered { groups, places }
@@ -203,10 +220,14 @@ impl<E: Encoding> EntityBatch<'_, E> {
         let mut place = SmallVec::new();
         for (entity, key) in types {
             let Some(object) = schema.object(&entity.name) else { continue };
-            let Some(form) = self.wanted.0.get(&entity.name).and_then(|forms| forms.get(key)) else { continue };
+            let Some(wanted) = self.wanted.0.get(&entity.name) else { continue };
+            let Some(form) = wanted.forms.get(key) else { continue };
             let values = key_values(schema, object, &entity.keys[key], representation)?;
             let given = match &form.asked {
-                Asked::Entities(asked) if asked.with_representations => Some(stored(schema, object, representation)?),
+                Asked::Entities(asked) if asked.with_representations => {
+                    wanted.required.iter().try_for_each(|(field, set)| has(object, field, set, representation))?;
+                    Some(stored(schema, object, representation)?)
+                }
                 Asked::Entities(_) | Asked::Query(_) => None,
             };
             let entry = groups.entry((entity.name.clone(), key));
@@ -386,6 +407,19 @@ impl Answered {
     /// Why whole statements failed, each once.
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
         self.groups.iter().filter_map(|group| group.as_ref().err())
+    }
+
+    /// Where the breakers of all entities that were asked for are open: the seconds until the first of them
+    /// may be tried again.
+    pub fn all_open(&self) -> Option<u64> {
+        let mut left = None;
+        for group in &self.groups {
+            let Err(Error { code: Code::CircuitBreakerOpen, retry_after_secs: Some(secs), .. }) = group else {
+                return None;
+            };
+            left = Some(left.map_or(*secs, |left: u64| left.min(*secs)));
+        }
+        left
     }
 
     /// Values that did not fit. The path of each begins with the position of the representation, of every

@@ -5,5 +5,6 @@
 //! of GraphQL, batch get of REST and gRPC. What it knows of rows it learns from `codec`.
 
 pub mod batch;
+mod guarded;
 mod representation;
 pub mod sdl;

@@ -8,7 +8,8 @@ use crate::intent::selection::TYPENAME;
 use crate::intent::value::{Value, coerce, comparable, shown};
 use crate::problem::did_you_mean;
 use crate::schema::entities::{Behind, Entity, EntityKey, KeyPart};
-use crate::schema::model::{TypeDef, TypeRef};
+use crate::schema::field_set::Selected;
+use crate::schema::model::{TypeDef, TypeOf, TypeRef};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
 
@@ -50,16 +51,101 @@ pub fn key_values(schema: &Schema, object: &TypeDef, key: &EntityKey, representa
     key.parts.iter().map(|part| value(schema, object, part, part.value(map).unwrap_or(&Json::Null))).collect()
 }
 
-/// The whole of a representation, under the names that SQL uses.
+/// The whole of a representation under the names that SQL uses, each value of its declared type.
 pub fn stored(schema: &Schema, object: &TypeDef, representation: &Json) -> Result<Value> {
-    if has_nul(representation) {
-        return Err(Error::invalid(format!("{}: a text may not hold the character U+0000", object.name)));
-    }
-    let ty = TypeRef::named(object.name.clone(), false);
-    let stored = schema.model().stored_form(&ty, representation);
-    let stored =
-        stored.map_err(|path| Error::invalid(format!("{} has no field \"{}\"", object.name, path.join("."))))?;
+    let ty = TypeRef::named(object.name.clone(), true);
+    let stored = stored_form(schema, &ty, representation).map_err(|Misfit { mut path, reason }| {
+        path.reverse();
+        let path = path.join(".");
+        let place = if path.is_empty() { object.name.to_string() } else { format!("{}.{path}", object.name) };
+        Error::invalid(format!("{place}: {reason}")).at(path)
+    })?;
     Ok(Value::Text(stored.to_string()))
+}
+
+/// Whether a representation has what a computed field requires; nulls are values.
+pub fn has(object: &TypeDef, field: &Name, required: &[Selected], representation: &Json) -> Result<()> {
+    let Some(path) = lacking(required, representation) else { return Ok(()) };
+    let message = format!("{}.{field} requires {path}, which the representation lacks", object.name);
+    Err(Error::invalid(message).at(path))
+}
+
+/// The path of the first field that is not there.
+fn lacking(required: &[Selected], value: &Json) -> Option<String> {
+    match value {
+        Json::Object(map) => required.iter().find_map(|field| match map.get(&field.name) {
+            None => Some(field.name.clone()),
+            Some(value) => lacking(&field.fields, value).map(|below| format!("{}.{below}", field.name)),
+        }),
+        Json::Array(items) => items.iter().find_map(|item| lacking(required, item)),
+        // What is no object is checked against its type.
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => None,
+    }
+}
+
+/// A value that does not fit, by the names that lead to it, the last one first.
+struct Misfit {
+    path: Vec<String>,
+    reason: String,
+}
+
+/// A function that met a value of another type would fail for the whole batch.
+fn stored_form(schema: &Schema, ty: &TypeRef, value: &Json) -> Result<Json, Misfit> {
+    let misfit = |reason: String| Misfit { path: Vec::new(), reason };
+    if value.is_null() {
+        return Ok(Json::Null);
+    }
+    let name = match (&ty.of, value) {
+        (TypeOf::List(item), Json::Array(items)) => {
+            return items
+                .iter()
+                .map(|value| stored_form(schema, item, value))
+                .collect::<Result<_, _>>()
+                .map(Json::Array);
+        }
+        (TypeOf::List(_), _) => return Err(misfit(format!("{} is not a list", shown(value)))),
+        (TypeOf::Named(name), _) => name,
+    };
+    let fields = match schema.kind(name) {
+        Kind::Scalar(scalar) => {
+            if has_nul(value) {
+                return Err(misfit("a text may not hold the character U+0000".to_owned()));
+            }
+            return coerce(scalar, value).map(|_| value.clone()).map_err(misfit);
+        }
+        Kind::Enum(def) => {
+            let found = def.values.iter().find(|known| value.as_str() == Some(&known.name));
+            let stored = found.map(|known| Json::String(known.stored.to_string()));
+            return stored.ok_or_else(|| misfit(format!("{} is not a value of {name}", shown(value))));
+        }
+        Kind::Object(object) => &object.fields,
+        Kind::Interface(interface) => &interface.fields,
+        Kind::Union(_) => return Err(misfit(format!("{name} is a union, of which representations hold nothing"))),
+    };
+    let Json::Object(map) = value else { return Err(misfit(format!("{} is not an object of {name}", shown(value)))) };
+    let mut stored = Map::with_capacity(map.len());
+    for (key, value) in map {
+        if key == TYPENAME {
+            if value.as_str().is_none_or(|name| name.contains('\0')) {
+                return Err(misfit(format!("{} is not the name of a type", shown(value))));
+            }
+            stored.insert(key.clone(), value.clone());
+            continue;
+        }
+        let Some(field) = fields.get(key.as_str()) else {
+            return Err(misfit(format!("{name} has no field \"{}\"", shown_name(key))));
+        };
+        let value = stored_form(schema, &field.ty, value).map_err(|mut misfit| {
+            misfit.path.push(key.clone());
+            misfit
+        })?;
+        stored.insert(field.column.to_string(), value);
+    }
+    Ok(Json::Object(stored))
+}
+
+fn shown_name(name: &str) -> String {
+    name.chars().take(60).collect()
 }
 
 fn value(schema: &Schema, object: &TypeDef, part: &KeyPart, json: &Json) -> Result<Value> {
@@ -98,8 +184,9 @@ fn check_fields(schema: &Schema, entity: &Entity, map: &Map<String, Json>) -> Re
         None => Ok(()),
         Some(key) => {
             let hint = did_you_mean(key, fields.keys().map(|name| &**name)).unwrap_or_default();
+            let key = shown_name(key);
             let message = format!("{} has no field \"{key}\"; {hint}", entity.name);
-            Err(Error::invalid(message.trim_end_matches("; ")).at(key.as_str()))
+            Err(Error::invalid(message.trim_end_matches("; ")).at(key))
         }
     }
 }
@@ -120,7 +207,7 @@ fn incomplete(entity: &Entity, map: &Map<String, Json>) -> Error {
 fn unknown(schema: &Schema, name: &str) -> Error {
     let known = schema.entities().keys().map(|name: &Name| &**name);
     let hint = did_you_mean(name, known).unwrap_or_default();
-    Error::invalid(format!("there is no entity \"{name}\"; {hint}").trim_end_matches("; ")).at(TYPENAME)
+    Error::invalid(format!("there is no entity \"{}\"; {hint}", shown_name(name)).trim_end_matches("; ")).at(TYPENAME)
 }
 
 fn has_nul(json: &Json) -> bool {

@@ -79,7 +79,8 @@ impl Planner<'_> {
                 let terms = terms.map_or_else(|terms| terms, Vec::from);
                 let representations = asked.with_representations.then_some(terms.len() as u32);
                 let terms = terms.into_iter().map(|(term, _)| term).collect();
-                (Some(Keyed { terms, representations }), list.position())
+                let calls = std::mem::take(&mut list.calls);
+                (Some(Keyed { terms, representations, calls }), list.position())
             }
         };
         let mut block = Block {
@@ -111,7 +112,7 @@ impl Planner<'_> {
         let lookup = list.position();
         let block = Block {
             relation: None,
-            keyed: Some(Keyed { terms: Vec::new(), representations: Some(key.parts.len() as u32) }),
+            keyed: Some(Keyed { terms: Vec::new(), representations: Some(key.parts.len() as u32), calls: list.calls }),
             outputs: list.outputs,
             on: Vec::new(),
             predicate: Predicate::always(),

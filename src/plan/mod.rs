@@ -77,6 +77,16 @@ pub struct Keyed {
     pub terms: Vec<KeyTerm>,
     /// The representations, as jsonb.
     pub representations: Option<Slot>,
+    /// Functions that are called once, with all representations.
+    pub calls: Vec<Call>,
+}
+
+/// A function of a representation, or of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub function: QualifiedName,
+    /// It takes json, not jsonb.
+    pub takes_json: bool,
 }
 
 /// One part of a key: what it is compared with, and the list of its values.
@@ -141,6 +151,10 @@ pub enum Base {
     Element,
     /// What was sent with the key of the row.
     Representation,
+    /// What a function says of that.
+    Call(Call),
+    /// What a function that was called once for all keys says of that of the row.
+    Called(Call),
 }
 
 /// What an expression compares as.

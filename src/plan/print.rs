@@ -89,6 +89,8 @@ fn expression(expr: &Expr) -> String {
         Base::Column { name, .. } => name.clone(),
         Base::Element => "element".to_owned(),
         Base::Representation => "representation".to_owned(),
+        Base::Call(call) => format!("{}(representation)", call.function.name),
+        Base::Called(call) => format!("{}(representations)", call.function.name),
     };
     std::iter::once(base).chain(expr.path.iter().cloned()).collect::<Vec<_>>().join(" → ")
 }
@@ -104,7 +106,8 @@ fn predicate(node: &Predicate) -> String {
         }
         Predicate::Exists(block) => {
             let on: Vec<String> = block.on.iter().map(|(outer, inner)| format!("{inner} = outer {outer}")).collect();
-            format!("some {} on {} ({})", relation(block), on.join(" and "), predicate(&block.predicate))
+            let name = block.relation.as_ref().map_or("", |relation| &relation.name);
+            format!("some {name} on {} ({})", on.join(" and "), predicate(&block.predicate))
         }
         Predicate::SomeElement { array, predicate: inner } => {
             format!("some element of {} ({})", expression(array), predicate(inner))

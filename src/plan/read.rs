@@ -250,7 +250,7 @@ impl<'a> Planner<'a> {
             let field = field_of(scope, &item.field)?;
             match self.node(list, scope, object, field, item) {
                 Ok(node) => fields.push(Field { key, name: field.name.clone(), nullable: field.ty.nullable, node }),
-                Err(error) if item.implied && is_refusal(&error) => {}
+                Err(error) if item.implied && (is_refusal(&error) || !field.is_stored_here()) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -267,6 +267,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Node> {
         match (self.resolver.guard.select(&object.name, field)?, &field.join) {
             (Sight::Masked, _) => Ok(Node::Masked),
+            (Sight::Clear, _) if field.function.is_some() => self.computed(list, scope, field, &item.selection),
             (Sight::Clear, _) if scope.is_given(field) => self.given(list, field, &item.selection),
             (Sight::Clear, Some(join)) => self.joined(list, object, field, join, item),
             (Sight::Clear, None) => self.stored(list, scope, field, &item.selection),

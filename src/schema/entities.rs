@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::catalog::{Family, PgType};
 use super::field_set::{self, Selected};
-use super::model::{Field, Model, RelationName, Scalar, TypeDef, TypeOf, TypeRef};
+use super::model::{Field, Model, RelationName, Scalar, TypeDef, TypeRef};
 use super::name::Name;
 use super::{Kind, Schema, Source};
 
@@ -147,47 +147,6 @@ impl EntityKey {
     /// Whether a field of the type is part of this key, itself or through what is below it.
     pub fn has(&self, field: &str) -> bool {
         self.parts.iter().any(|part| part.path.first().is_some_and(|name| **name == *field))
-    }
-}
-
-// === impl Model ===
-
-impl Model {
-    /// Renames the fields of a value of this type to what SQL calls them, at every depth.
-    ///
-    /// Fails with the path of a field that the type does not have.
-    pub fn stored_form(&self, ty: &TypeRef, value: &serde_json::Value) -> Result<serde_json::Value, Vec<String>> {
-        use serde_json::Value as Json;
-        let name = match (&ty.of, value) {
-            (TypeOf::List(item), Json::Array(items)) => {
-                return items
-                    .iter()
-                    .map(|value| self.stored_form(item, value))
-                    .collect::<Result<_, _>>()
-                    .map(Json::Array);
-            }
-            (TypeOf::List(_), _) => return Ok(value.clone()),
-            (TypeOf::Named(name), _) => name,
-        };
-        if let (Some(def), Some(text)) = (self.enums.get(name), value.as_str()) {
-            let stored = def.values.iter().find(|value| *value.name == *text);
-            return Ok(stored.map_or_else(|| value.clone(), |stored| Json::String(stored.stored.to_string())));
-        }
-        let (Some(object), Json::Object(map)) = (self.types.get(name), value) else { return Ok(value.clone()) };
-        let mut stored = serde_json::Map::with_capacity(map.len());
-        for (key, value) in map {
-            if key == "__typename" {
-                stored.insert(key.clone(), value.clone());
-                continue;
-            }
-            let field = object.fields.get(key.as_str()).ok_or_else(|| vec![key.clone()])?;
-            let value = self.stored_form(&field.ty, value).map_err(|mut path| {
-                path.insert(0, key.clone());
-                path
-            })?;
-            stored.insert(field.column.to_string(), value);
-        }
-        Ok(Json::Object(stored))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod computed;
 pub mod directives;
 pub mod entities;
 pub mod field_set;

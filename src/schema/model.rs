@@ -362,6 +362,16 @@ impl Federation {
     }
 }
 
+// === impl Field ===
+
+impl Field {
+    /// Whether the relation of its type is what it is read from; others belong to other services, or are
+    /// computed from what those say.
+    pub fn is_stored_here(&self) -> bool {
+        !self.federation.external && self.function.is_none()
+    }
+}
+
 // === impl Scalar ===
 
 impl Scalar {

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use serde_json::{Value as Json, json};
 
 use super::connections::Peer;
+use super::metrics::metrics;
 use super::wires::Wires;
 use super::{Service, Status};
 use crate::auth::Caller;
@@ -102,6 +103,7 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
+        "/metrics" => return metrics(status),
         _ => {}
     }
     let wire = Wire::of(path, config);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::plan::{Base, Block, Cast, Expr, Keyed, Output, Predicate, Root};
 
 use super::bind::{Bind, BindKind};
-use super::writer::{POSITION, REPRESENTATION, Scope, Writer};
+use super::writer::{POSITION, REPRESENTATION, Scope, Writer, called};
 
 pub(super) fn write(root: &Root) -> (String, Vec<Bind>) {
     let mut writer = Writer::default();
@@ -66,10 +66,11 @@ impl Writer {
         let inner = self.scope_of(block);
         self.push("SELECT ");
         let columns = base_columns(block).into_iter().map(|column| (inner.table, column));
+        let columns = columns.map(|(table, column)| (table, column.to_owned()));
         let keys = block.keyed.iter().flat_map(key_columns).map(|column| (inner.keys, column));
         for (i, (table, column)) in columns.chain(keys).enumerate() {
             self.push(if i > 0 { ", " } else { "" });
-            self.column(table, column);
+            self.column(table, &column);
         }
         self.rows(block, inner, outer);
         if block.offset.is_none() {
@@ -176,6 +177,13 @@ impl Writer {
             self.push(if keyed.terms.is_empty() { "" } else { ", " });
             self.parameter(slot, BindKind::Text, true);
             self.push("::jsonb[]");
+            for call in &keyed.calls {
+                self.push(", ");
+                self.relation(&call.function);
+                self.push("(");
+                self.parameter(slot, BindKind::Text, true);
+                self.push(if call.takes_json { "::json[])" } else { "::jsonb[])" });
+            }
         }
         self.push(") WITH ORDINALITY ");
         self.table(scope.keys);
@@ -187,6 +195,10 @@ impl Writer {
         }
         if keyed.representations.is_some() {
             self.push(REPRESENTATION);
+            self.push(", ");
+        }
+        for call in &keyed.calls {
+            self.identifier(&called(call));
             self.push(", ");
         }
         self.push(POSITION);
@@ -229,8 +241,9 @@ impl Writer {
     }
 }
 
-fn key_columns(keyed: &Keyed) -> impl Iterator<Item = &'static str> {
-    std::iter::once(POSITION).chain(keyed.representations.map(|_| REPRESENTATION))
+fn key_columns(keyed: &Keyed) -> impl Iterator<Item = String> {
+    let sent = keyed.representations.map(|_| REPRESENTATION);
+    std::iter::once(POSITION).chain(sent).map(str::to_owned).chain(keyed.calls.iter().map(called))
 }
 
 /// The columns of a block's relation that its select list reads, joins included.
@@ -242,7 +255,7 @@ fn base_columns(block: &Block) -> BTreeSet<&str> {
                 Base::Column { name, .. } => {
                     columns.insert(name.as_str());
                 }
-                Base::Element | Base::Representation => {}
+                Base::Element | Base::Representation | Base::Call(_) | Base::Called(_) => {}
             },
             Output::Record(inner) | Output::Records(inner) => {
                 columns.extend(inner.on.iter().map(|(outer, _)| outer.as_str()));

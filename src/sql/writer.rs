@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::intent::value::Slot;
-use crate::plan::{Base, Expr, ExprType, QualifiedName};
+use crate::plan::{Base, Call, Expr, ExprType, QualifiedName};
 use crate::schema::catalog::Family;
 
 use super::bind::{Bind, BindKind};
@@ -30,6 +30,12 @@ pub(super) struct Scope {
 /// Columns of the keys that were sent; the values of the parts are `key_0`, `key_1`, ….
 pub(super) const POSITION: &str = "key_position";
 pub(super) const REPRESENTATION: &str = "key_representation";
+
+/// The column that holds what a function said of each key.
+pub(super) fn called(call: &Call) -> String {
+    let schema = call.function.schema.as_deref().unwrap_or_default();
+    format!("key_{schema}_{}", call.function.name)
+}
 
 impl Writer {
     pub fn push(&mut self, text: &str) {
@@ -128,6 +134,15 @@ impl Writer {
             }
             Base::Representation => {
                 let _ = write!(self.text, "t{}.{REPRESENTATION}", scope.keys);
+            }
+            Base::Call(call) => {
+                self.relation(&call.function);
+                let cast = if call.takes_json { "::json" } else { "" };
+                let _ = write!(self.text, "(t{}.{REPRESENTATION}{cast})", scope.keys);
+            }
+            Base::Called(call) => {
+                let _ = write!(self.text, "t{}.", scope.keys);
+                self.identifier(&called(call));
             }
             Base::Column { name, json_text } => {
                 self.column(scope.table, name);

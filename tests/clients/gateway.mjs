@@ -95,6 +95,11 @@ const QUERIES = [
     { product: { createdBy: { yearsOfEmployment: 10 } } },
   ],
   [
+    '@requires here: computed from what the users say',
+    '{ product(id: "apollo-federation") { createdBy { averageProductsCreatedPerYear email } } }',
+    { product: { createdBy: { averageProductsCreatedPerYear: 134, email: 'support@apollographql.com' } } },
+  ],
+  [
     '@requires there: the inventory computes from our dimensions',
     '{ product(id: "apollo-federation") { deliveryDays(zip: "94111") } }',
     { product: { deliveryDays: 2 } },

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stripIgnoredCharacters } from 'graphql';
+import protobuf from 'protobufjs';
 
 const url = process.env.PRODUCTS_URL;
 if (!url) throw new Error('set PRODUCTS_URL to the GraphQL endpoint of examples/products');
@@ -145,6 +146,22 @@ describe('_entities answers', () => {
       assert.deepEqual(answer.data._entities, expected);
     });
   }
+
+  test('what is computed from the representation', async () => {
+    const query = `query ($representations: [_Any!]!) {
+      _entities(representations: $representations) { ... on User { averageProductsCreatedPerYear } }
+    }`;
+    const one = (totalProductsCreated) => ({
+      __typename: 'User',
+      email: 'support@apollographql.com',
+      totalProductsCreated,
+      yearsOfEmployment: 10,
+    });
+    const answer = await ask(query, { representations: [one(1337), one(null), one(14)] });
+    assert.equal(answer.errors, undefined, JSON.stringify(answer));
+    const averages = answer.data._entities.map((entity) => entity.averageProductsCreatedPerYear);
+    assert.deepEqual(averages, [134, null, 1]);
+  });
 });
 
 test('queries answer what the suite expects', async () => {
@@ -166,5 +183,58 @@ test('queries answer what the suite expects', async () => {
       },
       deprecatedProduct: { reason: 'Migrate to Federation V2', createdBy: { name: 'Jane Smith' } },
     },
+  });
+});
+
+// The parts of Apollo's Trace that a subgraph fills in.
+const { root: traces } = protobuf.parse(`syntax = "proto3";
+  message Timestamp { int64 seconds = 1; int32 nanos = 2; }
+  message Trace {
+    Timestamp end_time = 3; Timestamp start_time = 4; uint64 duration_ns = 11; Node root = 14;
+    message Node {
+      string response_name = 1; string type = 3; uint64 start_time = 8; uint64 end_time = 9;
+      repeated Error error = 11; repeated Node child = 12; string parent_type = 13; string original_field_name = 14;
+    }
+    message Error { string message = 1; repeated Location location = 2; string json = 4; }
+    message Location { uint32 line = 1; uint32 column = 2; }
+  }`);
+
+async function traceOf(query, variables) {
+  const answer = await ask(query, variables, { 'apollo-federation-include-trace': 'ftv1' });
+  assert.equal(typeof answer.extensions?.ftv1, 'string', JSON.stringify(answer));
+  const type = traces.lookupType('Trace');
+  return type.toObject(type.decode(Buffer.from(answer.extensions.ftv1, 'base64')), { longs: Number });
+}
+
+describe('a trace is in the extensions', () => {
+  const query = '{ one: product(id: "apollo-federation") { id ...more } } fragment more on Product { variation { id } }';
+
+  test('of every field that was asked for', async () => {
+    const trace = await traceOf(query);
+    const [one] = trace.root.child;
+    assert.deepEqual(
+      [one.responseName, one.originalFieldName, one.type, one.parentType],
+      ['one', 'product', 'Product', 'Query'],
+    );
+    const named = one.child.map(({ responseName, type, parentType }) => [responseName, type, parentType]);
+    assert.deepEqual(named, [['id', 'ID!', 'Product'], ['variation', 'ProductVariation', 'Product']]);
+    assert.deepEqual(one.child[1].child.map(({ parentType }) => parentType), ['ProductVariation']);
+    assert.ok(one.startTime < one.endTime && one.endTime <= trace.durationNs);
+    assert.ok(Math.abs(trace.startTime.seconds - Date.now() / 1000) < 60);
+  });
+
+  test('with the errors, of entities too', async () => {
+    const trace = await traceOf(
+      'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on User { name } } }',
+      { representations: [{ __typename: 'Nobody' }] },
+    );
+    const [entities] = trace.root.child;
+    assert.equal(entities.child[0].parentType, 'User');
+    assert.match(entities.error[0].message, /Nobody/);
+    assert.equal(JSON.parse(entities.error[0].json).message, entities.error[0].message);
+  });
+
+  test('only when it is asked for', async () => {
+    assert.equal((await ask(query)).extensions, undefined);
   });
 });

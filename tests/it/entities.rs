@@ -169,11 +169,11 @@ async fn a_bad_representation_costs_nobody_else() {
         ),
         (
             json!({"__typename": "Organization", "id": "o", "site": {"home": 1}}),
-            "Organization has no field \"site.home\"",
+            "Organization.site: Site has no field \"home\"",
         ),
         (
             json!({"__typename": "Organization", "id": "o\u{0}"}),
-            "Organization: a text may not hold the character U+0000",
+            "Organization.id: a text may not hold the character U+0000",
         ),
         (json!({"__typename": "User", "id": long}), "User.id: \"xxx"),
     ] {

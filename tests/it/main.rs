@@ -20,6 +20,7 @@ mod commands;
 mod composition;
 mod contracts;
 mod entities;
+mod entities_requires;
 mod entities_rules;
 mod faults;
 mod federated;

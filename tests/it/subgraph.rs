@@ -65,6 +65,22 @@ fn key(fields: &str) -> Json {
     json!({"fields": fields})
 }
 
+fn person() -> Json {
+    let external =
+        |name: &str, ty: &str| json!({"name": name, "type": ty, "nullable": true, "federation": {"external": true}});
+    let computed = |name: &str, ty: &str, function: &str, requires: &str| json!({"name": name, "type": ty, "nullable": true, "function": function, "federation": {"requires": requires}});
+    json!([
+        {"name": "email", "type": "ID", "nullable": false, "federation": {"external": true}},
+        {"name": "name", "type": "String", "nullable": true, "federation": {"override_from": "users"}},
+        external("totalProducts", "Int"),
+        external("yearsOfEmployment", "Int"),
+        external("profile", "Profile"),
+        computed("average", "Int", "fn_average", "totalProducts yearsOfEmployment"),
+        computed("rank", "Int", "fn_ranks", "totalProducts"),
+        computed("tags", "[String]", "fn_tags", "profile { homePage grade }"),
+    ])
+}
+
 pub fn schema() -> Json {
     let mut user = fields(&["id: ID!", "email: String!", "name: String!"]);
     user.as_array_mut().unwrap().extend([
@@ -91,12 +107,22 @@ pub fn schema() -> Json {
             {"name": "Organization", "embedded": true, "keys": [{"fields": "id", "resolvable": false}],
              "fields": fields(&["id: ID!", "site: Site", "tags: [String!]"])},
             {"name": "Site", "embedded": true, "fields": fields(&["homePage: String"])},
+            ty("Person", json!([key("email")]), person(), json!({"extends": true})),
+            {"name": "Profile", "embedded": true, "fields": fields(&["homePage: String", "grade: Grade"])},
+            // Another service has the parcels; this one knows what it costs to send them.
+            {"name": "Package", "sql_source": "v_package", "keys": [key("id")], "fields": [
+                {"name": "id", "type": "ID", "nullable": false},
+                {"name": "price", "type": "Decimal", "nullable": true, "federation": {"external": true}},
+                {"name": "weight", "type": "Float", "nullable": true, "federation": {"external": true}},
+                {"name": "estimate", "type": "Decimal", "nullable": true, "function": "fn_shipping_estimate",
+                 "federation": {"requires": "price weight"}}]},
         ],
         "interfaces": [{"name": "Media", "fields": fields(&["id: ID!", "title: String!"]), "keys": [key("id")]}],
         "unions": [],
         "enums": [{"name": "Grade", "values": [{"name": "LOW", "value": "low"}, {"name": "HIGH", "value": "high"}]}],
         "queries": [
             list("users", "User", "v_user"),
+            list("people", "Person", "v_person"),
             {"name": "invoices", "return_type": "Invoice", "returns_list": true, "nullable": false, "arguments": [],
              "sql_source": "v_invoice", "inject_params": {"tenant_id": "jwt:tenant_id"}},
             {"name": "allInvoices", "return_type": "Invoice", "returns_list": true, "nullable": false, "arguments": [],

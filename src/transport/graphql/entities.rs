@@ -63,7 +63,7 @@ impl Exchange<'_> {
         for mismatch in answered.mismatches() {
             errors.push(mismatch_error(&mismatch, &root.key, root.location, self.id));
         }
-        Answer { value: Some(value), errors }
+        Answer { value: Some(value), errors, open_secs: answered.all_open() }
     }
 }
 

@@ -16,6 +16,7 @@ use super::encode::{Encoded, encode, mismatch_error};
 use super::forms::{Forms, Root, RootKind, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
+use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
@@ -34,6 +35,8 @@ pub(super) struct Exchange<'a> {
     pub by_get: bool,
     /// Of the request.
     pub body_bytes: usize,
+    /// Whether the answer carries a trace.
+    pub traced: bool,
     pub id: &'a str,
 }
 
@@ -41,11 +44,14 @@ pub(super) struct Exchange<'a> {
 pub(super) struct Answer {
     pub value: Option<Chunks>,
     pub errors: Vec<GraphqlError>,
+    /// Every entity that the root asks for is left alone for so many seconds.
+    pub open_secs: Option<u64>,
 }
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
     pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+        let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -72,23 +78,32 @@ impl Exchange<'_> {
 
         let mut answers = Vec::with_capacity(roots.len());
         if let [root] = roots {
-            answers.push(self.root(root, &given, budget).await);
+            answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, budget).boxed());
+                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
                 answers.push(answer);
             }
         }
+        if let Some(secs) = all_open(&answers) {
+            return Err(Failure::open(secs, answers.into_iter().flat_map(|answer| answer.errors).collect()));
+        }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
             true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(roots, answers, introspected.as_ref()))
+        let trace = trace.map(|trace| {
+            let schema = self.engine.schema_for(self.caller);
+            let (document, variables) = (&document.executable, operation.variables.as_slice());
+            let forms = Forms { schema: &schema, document, variables, given: &given };
+            trace.finish(&forms, &operation.definition.selection_set)
+        });
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -137,18 +152,26 @@ impl Exchange<'_> {
             .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
     }
 
+    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, budget).await };
+        let start = trace.elapsed();
+        let answer = self.root(root, given, budget).await;
+        trace.add(&root.key, start, &answer);
+        answer
+    }
+
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
         let (form, sites) = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
-            RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
             RootKind::Service(parts) => {
                 let mut value = Chunks::default();
                 value.push(self.graphql.service(parts).to_string().as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
             RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
@@ -170,7 +193,7 @@ impl Exchange<'_> {
                 if !errors.is_empty() {
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
-                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors }
+                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
             }
             Err(error) => self.failed(root, &error),
         }
@@ -195,7 +218,7 @@ impl Exchange<'_> {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];
-        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)] }
+        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)], open_secs: None }
     }
 
     /// `__schema` and `__type`, answered from the type system.
@@ -224,6 +247,12 @@ impl Exchange<'_> {
     }
 }
 
+/// Seconds, where nothing was asked but entities that are all left alone.
+fn all_open(answers: &[Answer]) -> Option<u64> {
+    let all: Option<Vec<u64>> = answers.iter().map(|answer| answer.open_secs).collect();
+    all?.into_iter().min()
+}
+
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -250,7 +279,12 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
 }
 
 /// `{"data": …, "errors": …}`, with the roots in the order of the document.
-fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+fn assemble(
+    roots: &[Root],
+    answers: Vec<Answer>,
+    introspected: Option<&serde_json::Map<String, Json>>,
+    trace: Option<String>,
+) -> Chunks {
     let is_void = |(root, answer): (&Root, &Answer)| {
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
@@ -286,6 +320,9 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
     if !errors.is_empty() {
         body.push(b",\"errors\":");
         body.push(json!(errors).to_string().as_bytes());
+    }
+    if let Some(trace) = trace {
+        body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());
     }
     body.push(b"}");
     body

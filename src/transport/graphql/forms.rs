@@ -279,7 +279,7 @@ impl<'a> Forms<'a> {
             || self.schema.possible_types(condition).iter().any(|object| &*object.name == type_name)
     }
 
-    fn is_included(&self, directives: &DirectiveList) -> bool {
+    pub fn is_included(&self, directives: &DirectiveList) -> bool {
         let value = |name: &str| {
             let argument = directives.get(name)?.specified_argument_by_name("if")?;
             match &**argument {

@@ -15,6 +15,7 @@ mod request;
 mod respond;
 mod rules;
 mod subgraph;
+mod trace;
 mod variables;
 
 use std::borrow::Cow;
@@ -169,7 +170,9 @@ impl Graphql {
             Err(failure) => return refusal(&failure, media),
         };
         let by_get = parts.method != Method::POST;
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, id };
+        let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
+        let traced = asks_for_trace && !self.service_sdl.is_empty();
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {

@@ -57,3 +57,24 @@ CREATE VIEW v_book AS SELECT id, 'Book ' || pk_user AS title, pk_user::int AS pa
 CREATE VIEW v_film AS SELECT id, 'Film ' || pk_user AS title, pk_user::int AS minutes FROM tb_user WHERE pk_user BETWEEN 11 AND 20;
 
 CREATE VIEW v_parcel AS SELECT 'parcel' || n AS id, 'Parcel ' || n AS label, NULL::text AS broken FROM generate_series(1, 5) n;
+
+CREATE VIEW v_person AS SELECT 'person' || n || '@example.org' AS email, 'Person ' || n AS name FROM generate_series(1, 20) n;
+
+-- Once for each representation: its names are those of SQL, like those of every document.
+CREATE FUNCTION fn_average(representation jsonb) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT round((representation->>'total_products')::numeric / (representation->>'years_of_employment')::numeric)::int
+$$;
+CREATE FUNCTION fn_tags(representation json) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT ARRAY[representation->>'__typename', representation#>>'{profile,home_page}', representation#>>'{profile,grade}']
+$$;
+-- Once for all of them.
+CREATE SEQUENCE calls;
+CREATE FUNCTION fn_ranks(representations jsonb[], factor int DEFAULT 2) RETURNS int[] LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('calls');
+    RETURN (SELECT array_agg((value->>'total_products')::int * factor ORDER BY place)
+            FROM unnest(representations) WITH ORDINALITY t(value, place));
+END $$;
+CREATE FUNCTION fn_shipping_estimate(representation jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT (representation->>'price')::numeric * 0.1 + (representation->>'weight')::numeric
+$$;
