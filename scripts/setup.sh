@@ -46,6 +46,10 @@ has_postgres_server || need 'a PostgreSQL server' postgresql
 if [ "$purpose" != demo ]; then
     { have node && have npm; } || need 'Node and npm' npm
 fi
+# Clients from PyPI are installed into environments of their own.
+if [ "$purpose" = everything ] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
+    need 'venv for Python' python3-venv
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
     printf 'setup: missing: %s\n' "${missing[@]}" >&2

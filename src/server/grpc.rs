@@ -1,7 +1,6 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::{FutureExt, StreamExt};
@@ -9,7 +8,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 
 use super::connections::Peer;
 use super::service::NOT_READY;
-use super::{State, Status, health};
+use super::{Status, health};
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
 use crate::problem::Problem;
@@ -47,13 +46,7 @@ pub fn takes(status: &Status, request: &Request<Body>) -> bool {
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(
-    state: &Arc<State>,
-    status: &Status,
-    peer: &Peer,
-    request: Request<Body>,
-    id: &str,
-) -> Response<Body> {
+pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
@@ -63,7 +56,7 @@ pub async fn answer(
         let message = format!("{path} is a method of gRPC: ask it with a gRPC client (content-type: application/grpc)");
         return super::service::failure(Code::UnsupportedMediaType, &message);
     }
-    let answer = async |request| match AssertUnwindSafe(route(state, status, peer, request, id)).catch_unwind().await {
+    let answer = async |request| match AssertUnwindSafe(route(status, peer, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
@@ -73,7 +66,7 @@ pub async fn answer(
     translated(request, answer).await
 }
 
-async fn route(state: &Arc<State>, status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     let refused = |code, message: &str| refusal(&Error::new(Stage::Decode, code, message), id);
     let path = request.uri().path();
     let (service, whole) = match status {
@@ -82,7 +75,7 @@ async fn route(state: &Arc<State>, status: &Status, peer: &Peer, request: Reques
         Status::Ready(service) => (Some(service), service.faces.whole().grpc.as_ref()),
     };
     if path.starts_with(HEALTH) && (service.is_none() || whole.is_some()) {
-        return health::answer(state.clone(), peer.stopped.clone(), request).await;
+        return health::answer(peer.state.clone(), peer.stopped.clone(), request).await;
     }
     let (Some(service), Some(whole)) = (service, whole) else {
         return refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)");

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use super::connections::Peer;
 use super::metrics::metrics;
 use super::wires::Wires;
-use super::{Service, State, Status};
+use super::{Service, Status};
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
@@ -66,16 +66,12 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(
-    state: Arc<Arc<State>>,
-    peer: Arc<Peer>,
-    request: Request<Body>,
-) -> Result<Response<Body>, Infallible> {
-    let status = state.status();
-    let config = status.config(&state.config);
+pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let status = peer.state.status();
+    let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&state, &status, &peer, request, &id).await;
+    let mut response = served(&status, &peer, request, &id).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -84,12 +80,12 @@ pub async fn answer(
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(state: &Arc<State>, status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(state, status, peer, request, id).await;
+        return super::grpc::answer(status, peer, request, id).await;
     }
-    let config = status.config(&state.config);
+    let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
     let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {

@@ -1,6 +1,7 @@
 //! The edges of the protocol: browsers in both encodings, health while the database is away, the drain, clients that
 //! stop reading, bodies that are compressed and broken.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,9 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
 use crate::grpc::Client;
 use crate::grpc_protocol::{frames, long_with, running};
+use crate::harness::Database;
 use crate::http::Reply;
-use crate::program::eventually;
+use crate::program::{Program, eventually};
 use crate::service::Api;
 use crate::tokens::AUTH;
 use crate::world::{self, fields, list};
@@ -214,6 +216,44 @@ async fn clients_that_stop_reading_leave_connections_to_others() {
     drop(stalled);
     assert!(eventually(async || running(&database).await == 0).await, "their statements go on");
     assert_eq!(client.data("ListRows", json!({"limit": 3})).await.len(), 3);
+}
+
+/// The program holds what fits into the windows of HTTP/2, not what the statement gives.
+#[tokio::test]
+async fn memory_is_flat_however_slow_the_client_is() {
+    let database = Database::empty();
+    database.execute(
+        "CREATE VIEW v_row AS SELECT n AS pk_row, n AS id, repeat('x', 1000) AS text FROM generate_series(1, 200000) n",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let row = json!({"name": "Row", "sql_source": "v_row", "fields": fields(&["id: Int!", "text: String"])});
+    let schema = json!({"types": [row], "queries": [list("rows", "Row", "v_row")]});
+    fs::write(directory.path().join("schema.json"), schema.to_string()).unwrap();
+    let toml = format!(
+        "[project]\nname = \"test\"\n[server]\nhost = \"127.0.0.1\"\nport = 0\n[database]\nurl = \"{}\"\n",
+        database.url()
+    );
+    fs::write(directory.path().join("fraiseql.toml"), toml).unwrap();
+    let mut program = Program::start(directory.path(), &["run"]);
+    let client = Client::at(program.address().await, "test.v1.TestService").await;
+    assert_eq!(client.data("ListRowsPages", json!({"limit": 2000})).await.len(), 4);
+    let before = program.memory_peak_mib();
+    for (method, limit) in [("ListRowsPages", 60_000), ("ListRows", 40_000)] {
+        let request = Request::new(client.encode(method, &json!({"limit": limit})));
+        let mut stream = client.stream(method, request, None).await.unwrap();
+        let mut messages = 0;
+        while let Some(message) = stream.message().await.unwrap() {
+            messages += 1;
+            assert!(message.len() > 900);
+            // Slowly at first, while PostgreSQL could have sent everything.
+            if messages <= 10 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        assert_eq!(messages, if method == "ListRows" { limit } else { limit / 500 });
+        let above = program.memory_peak_mib() - before;
+        assert!(above <= 25, "{method}: {above} MiB above {before} for some 50 MB");
+    }
 }
 
 /// One message of `ListRows` over HTTP/1.1, with these headers.
