@@ -16,6 +16,7 @@ mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
 pub mod inputs;
+mod mutations;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;

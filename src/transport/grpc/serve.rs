@@ -257,6 +257,10 @@ impl Grpc {
                 Packing::Pages { rows: self.options.page_rows, items: Tag::delimited(items) }
             }
             MethodKind::Get | MethodKind::Connection | MethodKind::Count => return self.one(call, intent).await,
+            MethodKind::Command | MethodKind::Commands => {
+                let message = format!("{} is declared, but this build does not serve it", call.method.name);
+                return Err(Error::new(Stage::Decode, Code::Unimplemented, message));
+            }
         };
         let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
         let layout = self.layout(&outcome)?;

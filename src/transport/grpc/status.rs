@@ -12,10 +12,7 @@ const DOMAIN: &str = "fraiseql";
 /// The status of an error. Errors of our own are told with the request's id only; their text is logged.
 pub fn status(error: &Error, request_id: &str) -> Status {
     let code = grpc_code(error.code);
-    let message = match error.code {
-        Code::Internal => format!("{}; the request's id is {request_id}", error.message),
-        _ => error.message.clone(),
-    };
+    let message = told(error, request_id);
     let mut details = Vec::new();
     if let Some(argument) = error.argument.as_ref().filter(|argument| !argument.is_empty()) {
         let violation = FieldViolation { field: argument.clone(), description: error.message.clone() };
@@ -30,6 +27,14 @@ pub fn status(error: &Error, request_id: &str) -> Status {
     details.push(any("google.rpc.ErrorInfo", &info));
     let rpc = RpcStatus { code: code.into(), message: message.clone(), details };
     Status::with_details(code, message, rpc.encode_to_vec().into())
+}
+
+/// The text of an error for its caller.
+pub fn told(error: &Error, request_id: &str) -> String {
+    match error.code {
+        Code::Internal => format!("{}; the request's id is {request_id}", error.message),
+        _ => error.message.clone(),
+    }
 }
 
 /// The trailers of an error, or of none.
