@@ -7,6 +7,7 @@
 pub mod arguments;
 pub mod cursor;
 pub mod filter;
+pub mod mutation;
 pub mod selection;
 pub mod value;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::schema::name::Name;
 use filter::{Filter, OrderBy};
+use mutation::Input;
 use selection::Selection;
 use value::Values;
 
@@ -22,6 +24,23 @@ use value::Values;
 #[derive(Debug, Clone)]
 pub enum Intent {
     Read(Read),
+    Mutate(Mutate),
+}
+
+/// Calls of one mutation. One call is a root field, a REST write or a unary RPC; several are a batch.
+#[derive(Debug, Clone)]
+pub struct Mutate {
+    pub form: Arc<Form>,
+    pub calls: Vec<Input>,
+    /// Of the joined lists in the selection, by their sites; the root's own are empty.
+    pub arguments: Vec<Arguments>,
+    pub values: Values,
+    /// Several calls stand or fall together. Otherwise each that fails leaves the others alone.
+    pub atomic: bool,
+    /// Answer as if everything had happened, and undo it.
+    pub dry_run: bool,
+    /// Served by a statement for any number of calls, even where there is only one.
+    pub is_batch: bool,
 }
 
 /// One root field of a query, one REST read, one read RPC.
@@ -33,13 +52,13 @@ pub struct Read {
     pub values: Values,
 }
 
-/// The part of a read that does not change from request to request.
+/// The part of an intent that does not change from request to request.
 #[derive(Debug)]
 pub struct Form {
     /// Distinguishes forms in the engine's statement cache; never reused in a process.
     pub id: u64,
-    /// The query of the schema that is asked.
-    pub query: Name,
+    /// The query or the mutation of the schema that is asked.
+    pub endpoint: Name,
     pub selection: Selection,
 }
 
@@ -70,11 +89,31 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(pub Vec<Option<value::Slot>>);
 
+// === impl Mutate ===
+
+impl Mutate {
+    /// One call, which nothing else depends on.
+    pub fn one(form: Arc<Form>, input: Input, arguments: Vec<Arguments>, values: Values) -> Mutate {
+        Mutate { form, calls: vec![input], arguments, values, atomic: false, dry_run: false, is_batch: false }
+    }
+
+    /// The same for some of the calls.
+    pub fn part(&self, calls: &[Input]) -> Mutate {
+        Mutate {
+            form: self.form.clone(),
+            calls: calls.to_vec(),
+            arguments: self.arguments.clone(),
+            values: self.values.clone(),
+            ..*self
+        }
+    }
+}
+
 // === impl Form ===
 
 impl Form {
-    pub fn new(query: Name, selection: Selection) -> Form {
+    pub fn new(endpoint: Name, selection: Selection) -> Form {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), query, selection }
+        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), endpoint, selection }
     }
 }

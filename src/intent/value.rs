@@ -12,6 +12,8 @@ pub type Slot = u32;
 /// A value that will be bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// Of a function's argument; a filter says null with an operator of its own.
+    Null,
     Bool(bool),
     Int(i64),
     Float(f64),

@@ -8,6 +8,7 @@ mod columns;
 mod connection;
 mod document;
 pub mod guard;
+pub mod mutate;
 mod predicate;
 pub mod print;
 mod read;
@@ -48,6 +49,8 @@ pub enum Root {
         count: Option<Box<Block>>,
     },
     Count(Block),
+    /// Calls of a mutation's function.
+    Call(Box<mutate::Command>),
 }
 
 /// One SELECT over one relation; blocks nest through [`Output`] and [`Predicate::Exists`].
@@ -162,6 +165,7 @@ pub enum Predicate {
 pub fn plan(schema: &Schema, caller: &Caller, limits: Limits, intent: &Intent) -> Result<Plan> {
     match intent {
         Intent::Read(read) => read::plan(schema, caller, limits, read),
+        Intent::Mutate(mutate) => mutate::plan(schema, caller, limits, mutate),
     }
 }
 
@@ -176,8 +180,8 @@ impl Plan {
         &self.shape
     }
 
-    pub fn into_shape(self) -> Shape {
-        self.shape
+    pub fn into_parts(self) -> (Root, Shape) {
+        (self.root, self.shape)
     }
 
     /// Claims of the caller whose values follow the intent's own, in slot order.

@@ -21,8 +21,8 @@ use super::{Block, Cast, Expr, ExprType, Limits, Output, Plan, Predicate, Root};
 
 pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read) -> Result<Plan> {
     let guard = Guard::new(schema, caller);
-    let endpoint = schema.query(&read.form.query).ok_or_else(|| {
-        Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{}\"", read.form.query))
+    let endpoint = schema.query(&read.form.endpoint).ok_or_else(|| {
+        Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{}\"", read.form.endpoint))
     })?;
     guard.endpoint(endpoint)?;
     let injected = guard.injected(endpoint);
@@ -124,7 +124,7 @@ impl<'a> Planner<'a> {
         injected.iter().enumerate().map(equal).collect()
     }
 
-    fn unguarded(&self, relation: &RelationName, data_column: &str, column: &str) -> Result<Expr> {
+    pub(super) fn unguarded(&self, relation: &RelationName, data_column: &str, column: &str) -> Result<Expr> {
         match self.schema().source(relation, column, data_column) {
             Source::Native(ty) => Ok(Expr::column(column, ty)),
             Source::Data => {
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The scope of a block: the row-shaped twin of its view when that has every column needed.
-    fn scope<'s>(
+    pub(super) fn scope<'s>(
         &self,
         object: &'s TypeDef,
         relation: &RelationName,
@@ -219,7 +219,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Gives a block its select list and says what shape its rows have.
-    fn fill(&self, block: &mut Block, scope: &Scope<'_>, object: &TypeDef, selected: &[Selected]) -> Result<Object> {
+    pub(super) fn fill(
+        &self,
+        block: &mut Block,
+        scope: &Scope<'_>,
+        object: &TypeDef,
+        selected: &[Selected],
+    ) -> Result<Object> {
         let mut list = SelectList::default();
         let fields = self.fields(&mut list, scope, object, selected)?;
         block.fenced = is_fenced(&list.outputs, block);

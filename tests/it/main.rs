@@ -8,6 +8,7 @@ mod program;
 mod service;
 mod tokens;
 mod world;
+mod writing;
 
 mod bad_input;
 mod cases;
@@ -35,6 +36,9 @@ mod hidden;
 mod identity;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod mutation_batches;
+mod mutation_errors;
+mod mutation_shapes;
 mod private_postgres;
 mod processes;
 mod projects;

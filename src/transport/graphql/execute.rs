@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::Graphql;
 use super::document::{Document, Operation};
 use super::encode::{Encoded, encode, mismatch_error};
-use super::forms::{Forms, Root, RootKind, read};
+use super::forms::{Forms, Root, RootKind, mutate, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
 use super::variables::{Given, coerce_variables};
@@ -56,8 +56,11 @@ impl Exchange<'_> {
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
-        if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &given, budget).await);
+        // Mutations run one after the other (specification, section 6.2.2).
+        if roots.len() == 1 || root_type == "Mutation" {
+            for root in roots.iter() {
+                answers.push(self.root(root, &given, budget).await);
+            }
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
@@ -114,7 +117,8 @@ impl Exchange<'_> {
     }
 
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
-        let (form, sites) = match &root.kind {
+        let schema = self.engine.schema_for(self.caller);
+        let intent = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
@@ -125,11 +129,11 @@ impl Exchange<'_> {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
-            RootKind::Read { form, sites } => (form, sites),
+            RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
+            RootKind::Mutate { form, sites } => mutate(&schema, form, sites, given).map(Intent::Mutate),
         };
-        let schema = self.engine.schema_for(self.caller);
-        let intent = match read(&schema, form, sites, given) {
-            Ok(read) => Intent::Read(read),
+        let intent = match intent {
+            Ok(intent) => intent,
             Err(error) => return self.failed(root, &error),
         };
         match self.encoded(intent, budget).await {
@@ -148,7 +152,8 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
     async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
-        let mut tries = REBINDS_MAX;
+        // What has been written must not be written again.
+        let mut tries = if matches!(intent, Intent::Read(_)) { REBINDS_MAX } else { 0 };
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
@@ -242,7 +247,10 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
                 let value = introspected.and_then(|map| map.get(&*root.key)).unwrap_or(&Json::Null);
                 body.push(value.to_string().as_bytes());
             }
-            (None, RootKind::Read { .. } | RootKind::TypeName(_) | RootKind::Unimplemented) => body.push(b"null"),
+            (
+                None,
+                RootKind::Read { .. } | RootKind::Mutate { .. } | RootKind::TypeName(_) | RootKind::Unimplemented,
+            ) => body.push(b"null"),
         }
     }
     body.push(if void { b"" } else { b"}" });

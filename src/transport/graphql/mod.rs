@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Schema as TypeSystem;
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::{Implementers, Name};
 use apollo_compiler::validation::Valid;
@@ -29,7 +30,7 @@ use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::forms::{Forms, RootKind, read};
+use self::forms::{Forms, RootKind, mutate, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
 use self::variables::coerce_variables;
@@ -227,13 +228,20 @@ impl Graphql {
             .map_err(|errors| said(Failure::of("BAD_USER_INPUT", errors)))?;
         let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
         let one = |error: crate::error::Error| vec![error.to_string()];
-        let roots = forms.roots("Query", &operation.definition.selection_set).map_err(one)?;
+        let root_type = match operation.definition.operation_type {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(one)?;
         let mut intents = Vec::new();
         for root in &roots {
-            if let RootKind::Read { form, sites } = &root.kind {
-                let read = read(schema, form, sites, &given).map_err(one)?;
-                intents.push((root.key.to_string(), Intent::Read(read)));
-            }
+            let intent = match &root.kind {
+                RootKind::Read { form, sites } => read(schema, form, sites, &given).map(Intent::Read),
+                RootKind::Mutate { form, sites } => mutate(schema, form, sites, &given).map(Intent::Mutate),
+                RootKind::TypeName(_) | RootKind::Introspection | RootKind::Unimplemented => continue,
+            };
+            intents.push((root.key.to_string(), intent.map_err(one)?));
         }
         Ok(intents)
     }
