@@ -70,7 +70,7 @@ pub fn content(
     trail: &mut Trail,
 ) -> Result<(), Stop> {
     match &layout.root {
-        Root::Document { value, shape } => document::content(number, value, shape, columns, out, trail),
+        Root::Document { value, shape } => document::numbered(number, value, shape, columns, out, trail),
         Root::Object(_) | Root::Connection(_) | Root::Count(_) => {
             item(Tag::delimited(number), &mut LengthRoom::default(), layout, columns, out, trail)
         }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -22,7 +23,7 @@ use crate::transport::grpc::{Grpc, Options, is_grpc, refusal};
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// The gRPC wire of a configuration; `None` when it is switched off.
-pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Grpc>, Vec<Problem>> {
+pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Arc<Grpc>>, Vec<Problem>> {
     if !config.grpc.enabled {
         return Ok(None);
     }
@@ -36,7 +37,7 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     let file = config.fraiseql.output_file.display().to_string();
-    Grpc::new(schema, lock, options, &file).map(Some)
+    Grpc::new(schema, lock, options, &file).map(|grpc| Some(Arc::new(grpc)))
 }
 
 /// Whether a request is for this wire: by its content type, or as a browser's question before a call.

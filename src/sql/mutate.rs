@@ -350,6 +350,8 @@ impl Writer {
             self.push(if i > 0 { ", " } else { "" });
             self.literal(key);
         }
-        self.push("], false)");
+        // Of a deleted entity that is not there the id is all that can be asked for.
+        let is_id = command.value == Value::EntityOrId && command.keys == ["id"];
+        self.push(if is_id { "], t0.entity_id IS NOT NULL)" } else { "], false)" });
     }
 }

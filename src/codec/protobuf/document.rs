@@ -38,7 +38,7 @@ pub(super) fn root(
 }
 
 /// Writes a row that is one jsonb value as the field of this number.
-pub(super) fn content(
+pub(super) fn numbered(
     number: u32,
     value: &Document,
     shape: &shape::Document,
