@@ -30,6 +30,8 @@ mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
 #[cfg(feature = "grpc-transport")]
+mod grpc_entities;
+#[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]
 mod grpc_lock;
