@@ -66,6 +66,7 @@ pub enum Type {
     FieldMask,
     OrderDirection,
     PageInfo,
+    EntityError,
     /// A message of `fraiseql.v1` that compares values of a scalar.
     Filter(&'static str),
 }
@@ -99,7 +100,7 @@ pub struct Reserved {
 pub struct Method {
     pub name: String,
     pub kind: MethodKind,
-    /// The query of the schema.
+    /// The query of the schema, or the type of the entities.
     pub query: Name,
     pub request: String,
     pub response: String,
@@ -119,10 +120,19 @@ pub enum MethodKind {
     Connection,
     /// How many there are.
     Count,
+    /// Entities in the order of their keys.
+    BatchGet,
+    /// The same, each key as it comes.
+    Resolve,
 }
 
-/// The repeated field of a page's rows.
+/// The repeated field of a page's rows, and of what became of each key.
 pub const PAGE_ITEMS: &str = "items";
+/// The cases of what became of a key.
+pub const ENTITY: &str = "entity";
+pub const ERROR: &str = "error";
+/// The keys of a batch.
+pub const KEYS: &str = "keys";
 
 // === impl Api ===
 
@@ -247,6 +257,7 @@ impl Type {
             Type::FieldMask => "google.protobuf.FieldMask",
             Type::OrderDirection => "fraiseql.v1.OrderDirection",
             Type::PageInfo => "fraiseql.v1.PageInfo",
+            Type::EntityError => "fraiseql.v1.EntityError",
             Type::Filter(name) => name,
         }
     }
@@ -260,6 +271,7 @@ impl Type {
             Type::Value | Type::ListValue => Some("google/protobuf/struct.proto"),
             Type::FieldMask => Some("google/protobuf/field_mask.proto"),
             Type::OrderDirection | Type::PageInfo => Some("fraiseql/v1/common.proto"),
+            Type::EntityError => Some("fraiseql/v1/entities.proto"),
             Type::Filter(_) => Some("fraiseql/v1/filters.proto"),
         }
     }
@@ -280,6 +292,7 @@ impl Type {
             | Type::ListValue
             | Type::FieldMask
             | Type::PageInfo
+            | Type::EntityError
             | Type::Filter(_) => true,
         }
     }
@@ -290,8 +303,21 @@ impl Type {
 impl MethodKind {
     pub fn is_streaming(self) -> bool {
         match self {
-            MethodKind::List | MethodKind::Pages => true,
-            MethodKind::Get | MethodKind::Connection | MethodKind::Count => false,
+            MethodKind::List | MethodKind::Pages | MethodKind::Resolve => true,
+            MethodKind::Get | MethodKind::Connection | MethodKind::Count | MethodKind::BatchGet => false,
+        }
+    }
+
+    /// Whether a client sends any number of messages.
+    pub fn takes_stream(self) -> bool {
+        match self {
+            MethodKind::Resolve => true,
+            MethodKind::Get
+            | MethodKind::List
+            | MethodKind::Pages
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::BatchGet => false,
         }
     }
 }

@@ -9,6 +9,7 @@ use indexmap::IndexSet;
 
 use super::api::{Api, EnumType, EnumValue, Field, Label, Message, Method, MethodKind, PAGE_ITEMS, Reserved, Type};
 use crate::problem::Problem;
+use crate::schema::entities::Behind;
 use crate::schema::lock::{field_name, message_name, value_name};
 use crate::schema::model::{
     Argument, ArgumentRole, Endpoint, EnumDef, Field as SchemaField, Returns, TypeDef, TypeRef,
@@ -33,6 +34,9 @@ pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api
     let mut methods = Vec::new();
     for query in schema.model().queries.values() {
         describer.query(query, &mut methods);
+    }
+    for entity in schema.entities().values().filter(|entity| entity.behind == Behind::Object) {
+        describer.entity(entity, &mut methods);
     }
     // In the order in which they are met, which is the order in which they are read.
     let Describer { mut messages, enums, known, .. } = describer;
@@ -152,7 +156,7 @@ impl Describer<'_> {
     }
 
     /// A type of output with everything below it.
-    fn output(&mut self, name: &Name) {
+    pub(super) fn output(&mut self, name: &Name) {
         let schema = self.schema;
         let message = message_name(name);
         if !self.begin(&message) {
@@ -260,7 +264,7 @@ impl Describer<'_> {
     }
 
     /// A message of its own; described twice, it would be a clash of names.
-    fn add(&mut self, name: &str, comment: Option<String>, fields: Vec<Field>) {
+    pub(super) fn add(&mut self, name: &str, comment: Option<String>, fields: Vec<Field>) {
         let again = !self.begin(name);
         let same = again && self.messages.iter().any(|known| known.name == name && known.fields == fields);
         if !same {

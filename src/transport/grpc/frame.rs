@@ -6,7 +6,8 @@
 use std::io::{Read, Write};
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body_util::BodyExt;
 
@@ -146,11 +147,81 @@ pub async fn read(mut body: Body, encoding: Encoding, bytes_max: usize) -> Resul
         return Err(Error::invalid("the request has no whole message"));
     };
     let message = bytes.slice(HEADER_BYTES..HEADER_BYTES + length);
+    unpacked(flag, message, encoding, bytes_max)
+}
+
+fn unpacked(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
     match flag {
         0 => Ok(message),
         1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),
         1 => Err(Error::invalid("the message is compressed, but grpc-encoding does not say how")),
         _ => Err(Error::invalid("the message has an unknown flag")),
+    }
+}
+
+/// Reads the messages of a request as they come.
+pub struct Reader {
+    body: Body,
+    buffer: BytesMut,
+    encoding: Encoding,
+    bytes_max: usize,
+    is_done: bool,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub fn new(body: Body, encoding: Encoding, bytes_max: usize) -> Reader {
+        Reader { body, buffer: BytesMut::new(), encoding, bytes_max, is_done: false }
+    }
+
+    /// What has arrived, waiting for the first message only; at most so many. `None` when there is no more.
+    pub async fn arrived(&mut self, max: usize) -> Result<Option<Vec<Bytes>>> {
+        let mut messages = Vec::new();
+        loop {
+            while messages.len() < max {
+                let Some(message) = self.whole()? else { break };
+                messages.push(message);
+            }
+            if messages.len() >= max {
+                return Ok(Some(messages));
+            }
+            if self.is_done && !self.buffer.is_empty() {
+                return Err(Error::invalid("the request ends within a message"));
+            }
+            if self.is_done {
+                return Ok(Some(messages).filter(|messages| !messages.is_empty()));
+            }
+            let next = match messages.is_empty() {
+                true => self.body.frame().await,
+                false => match self.body.frame().now_or_never() {
+                    Some(next) => next,
+                    None => return Ok(Some(messages)),
+                },
+            };
+            match next {
+                None => self.is_done = true,
+                Some(Err(error)) => return Err(Error::invalid("the request ended early").because(error)),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next message when all of it is there.
+    fn whole(&mut self) -> Result<Option<Bytes>> {
+        let Some((flag, length)) = header(&self.buffer) else { return Ok(None) };
+        if length > self.bytes_max {
+            return Err(too_large(length, self.bytes_max));
+        }
+        if self.buffer.len() < HEADER_BYTES + length {
+            return Ok(None);
+        }
+        let message = self.buffer.split_to(HEADER_BYTES + length).freeze().slice(HEADER_BYTES..);
+        unpacked(flag, message, self.encoding, self.bytes_max).map(Some)
     }
 }
 

@@ -12,10 +12,13 @@ pub mod describe;
 #[cfg(feature = "grpc-transport")]
 mod descriptor;
 #[cfg(feature = "grpc-transport")]
+mod entities;
+#[cfg(feature = "grpc-transport")]
 mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
 pub mod inputs;
+mod keys;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;

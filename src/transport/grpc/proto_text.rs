@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::api::{Api, EnumType, Field, Label, Message, Method, Reserved};
 
 /// Files of `fraiseql.v1`, which generated ones import.
-const STATIC: [(&str, &str); 2] = [
+const STATIC: [(&str, &str); 3] = [
     ("fraiseql/v1/common.proto", include_str!("../../../proto/fraiseql/v1/common.proto")),
+    ("fraiseql/v1/entities.proto", include_str!("../../../proto/fraiseql/v1/entities.proto")),
     ("fraiseql/v1/filters.proto", include_str!("../../../proto/fraiseql/v1/filters.proto")),
 ];
 
@@ -53,7 +54,8 @@ pub fn proto(api: &Api) -> String {
 fn method(method: &Method, out: &mut String) {
     comment(method.comment.as_deref(), "  ", out);
     let stream = if method.kind.is_streaming() { "stream " } else { "" };
-    let _ = write!(out, "  rpc {}({}) returns ({stream}{})", method.name, method.request, method.response);
+    let taken = if method.kind.takes_stream() { "stream " } else { "" };
+    let _ = write!(out, "  rpc {}({taken}{}) returns ({stream}{})", method.name, method.request, method.response);
     out.push_str(if method.deprecated { " {\n    option deprecated = true;\n  }\n" } else { ";\n" });
 }
 
