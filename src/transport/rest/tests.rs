@@ -22,7 +22,6 @@ pub fn schema() -> Schema {
 
 pub fn wire(schema: &Schema) -> Rest {
     let options = Options {
-        representations_max: 10_000,
         path: "/rest".to_owned(),
         info: Info { title: "rest".to_owned(), version: "1.0.0".to_owned(), description: None },
         docs: true,
@@ -31,6 +30,7 @@ pub fn wire(schema: &Schema) -> Rest {
         etag: true,
         body_bytes_max: 1 << 20,
         response_bytes_max: 1 << 20,
+        representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),
     };
     Rest::new(schema, options)
