@@ -11,7 +11,9 @@ pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod computed;
 pub mod directives;
+pub mod entities;
 pub mod field_set;
 pub mod lock;
 pub mod model;
@@ -22,6 +24,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use call::Call;
 use catalog::{Catalog, Family, PgType, Relation};
+use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
 use name::Name;
 
@@ -33,6 +36,7 @@ pub struct Schema {
     /// Without a catalog every relation is taken to be `id, data`.
     assumed: bool,
     grants: IndexSet<Grant>,
+    entities: Entities,
     /// How each mutation calls its function, where the catalog has a function that fits.
     calls: IndexMap<Name, Call>,
 }
@@ -69,18 +73,18 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
-        let grants = grants_of(&model);
         let calls = model.mutations.values();
         let calls =
             calls.filter_map(|mutation| Some((mutation.name.clone(), call::call(&model, &catalog, mutation).ok()?)));
         let calls = calls.collect();
-        Schema { model, catalog, assumed: false, grants, calls }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog, assumed: false, grants, entities, calls }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: Catalog::default(), assumed: true, grants, calls: IndexMap::new() }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: IndexMap::new() }
     }
 
     pub fn model(&self) -> &Model {
@@ -97,14 +101,29 @@ impl Schema {
 
     /// A part of this schema, over the same catalog.
     pub fn narrowed(&self, model: Model) -> Schema {
-        let grants = grants_of(&model);
-        let calls = self.calls.clone();
-        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants, calls }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema {
+            model,
+            catalog: self.catalog.clone(),
+            assumed: self.assumed,
+            grants,
+            entities,
+            calls: self.calls.clone(),
+        }
     }
 
     /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
     pub fn grants(&self) -> &IndexSet<Grant> {
         &self.grants
+    }
+
+    /// The types that are looked up by a key, in the order of the schema.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(name)
     }
 
     pub fn query(&self, name: &str) -> Option<&Endpoint> {

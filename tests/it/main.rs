@@ -6,6 +6,7 @@ mod harness;
 mod http;
 mod program;
 mod service;
+mod subgraph;
 mod tokens;
 mod world;
 mod writing;
@@ -17,13 +18,24 @@ mod clients;
 mod codec;
 mod column_types;
 mod commands;
+mod composition;
 mod contracts;
+mod entities;
+mod entities_breaker;
+mod entities_requires;
+mod entities_rest;
+mod entities_rules;
 mod faults;
+mod federated;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
+#[cfg(feature = "grpc-transport")]
+mod grpc_clients;
+#[cfg(feature = "grpc-transport")]
+mod grpc_edges;
 #[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]

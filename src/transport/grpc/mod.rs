@@ -33,12 +33,16 @@ mod status;
 #[cfg(feature = "grpc-transport")]
 mod timeout;
 #[cfg(feature = "grpc-transport")]
+mod web;
+#[cfg(feature = "grpc-transport")]
 mod writer;
 #[cfg(feature = "grpc-transport")]
 mod writes;
 
 #[cfg(feature = "grpc-transport")]
 pub use self::serve::{Grpc, Options, is_grpc, refusal};
+#[cfg(feature = "grpc-transport")]
+pub use self::web::translated;
 
 /// Tells the log of errors that are not the caller's.
 #[cfg(feature = "grpc-transport")]

@@ -10,22 +10,8 @@ const STATIC: [(&str, &str); 2] = [
     ("fraiseql/v1/filters.proto", include_str!("../../../proto/fraiseql/v1/filters.proto")),
 ];
 
-/// Gets and lists answer with the entity itself, which three of buf's rules would rather have wrapped.
-const BUF_YAML: &str = "\
-version: v2
-modules:
-  - path: .
-lint:
-  use:
-    - STANDARD
-  except:
-    - RPC_REQUEST_STANDARD_NAME
-    - RPC_RESPONSE_STANDARD_NAME
-    - RPC_REQUEST_RESPONSE_UNIQUE
-breaking:
-  use:
-    - FILE
-";
+/// The rules that `buf lint` checks, the same for the generated files and for ours.
+const BUF_YAML: &str = include_str!("../../../proto/buf.yaml");
 
 /// Every file that a client generator needs, by its path below one directory.
 pub fn files(api: &Api) -> Vec<(String, String)> {

@@ -7,17 +7,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tonic::body::Body as TonicBody;
-use tonic_health::ServingStatus;
 use tonic_reflection::server::Error as ReflectionError;
-use tonic_web::GrpcWebLayer;
+use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
 use super::body::{DEADLINE, Made, Patience, Streamed, Whole};
@@ -158,30 +155,11 @@ impl Grpc {
 
     /// Whether a browser asks if it may call something here.
     pub fn is_served(&self, path: &str) -> bool {
-        self.paths.contains_key(path)
+        self.paths.contains_key(path) || self.sides.iter().any(|(prefix, _)| path.starts_with(prefix))
     }
 
     /// Answers one request.
     pub async fn serve(
-        self: &Arc<Self>,
-        engine: &Arc<Engine>,
-        caller: &Caller,
-        request: Request<Body>,
-        id: &str,
-    ) -> Response<Body> {
-        let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if !content.starts_with(b"application/grpc-web") {
-            return self.route(engine, caller, request, id).await;
-        }
-        // What a browser can read: the trailers at the end of the body.
-        let inner = tower::service_fn(|request: Request<TonicBody>| async {
-            Ok::<_, Infallible>(self.route(engine, caller, request.map(Body::new), id).await)
-        });
-        let answered = GrpcWebLayer::new().layer(inner).oneshot(request).await;
-        answered.map_or_else(|never| match never {}, |response| response.map(Body::new))
-    }
-
-    async fn route(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
         caller: &Caller,
@@ -266,16 +244,16 @@ impl Grpc {
     async fn ask(&self, call: &Call<'_>, read: Read) -> Result<Answer> {
         let seen = call.engine.generation();
         let intent = Intent::Read(read);
-        match self.attempt(call, intent.clone()).await {
+        match self.attempt(call, &intent).await {
             Err(error) if error.stale => {
                 call.engine.rebind(seen).await?;
-                self.attempt(call, intent).await
+                self.attempt(call, &intent).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn attempt(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let packing = match call.method.kind {
             MethodKind::List => Packing::Single,
             MethodKind::Pages => {
@@ -302,7 +280,7 @@ impl Grpc {
         }
     }
 
-    async fn one(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
         let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
@@ -354,21 +332,20 @@ impl Grpc {
     }
 }
 
-/// The services besides our own: health, and reflection unless it is switched off.
+/// Reflection, in both of its versions, unless it is switched off. It describes the health service too, which the
+/// server answers.
 fn sides(api: &Api, with_reflection: bool) -> std::result::Result<Vec<(&'static str, Side)>, ReflectionError> {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    // Nobody else knows the reporter yet, so that there is nothing to wait for.
-    let _ = reporter.set_service_status(api.service_name(), ServingStatus::Serving).now_or_never();
-    let mut sides = vec![("/grpc.health.v1.Health/", Side::new(health))];
-    if with_reflection {
-        let descriptors = file_descriptor_set(api);
-        let builder = || {
-            tonic_reflection::server::Builder::configure()
-                .register_file_descriptor_set(descriptors.clone())
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        sides.push(("/grpc.reflection.v1.ServerReflection/", Side::new(builder().build_v1()?)));
-        sides.push(("/grpc.reflection.v1alpha.ServerReflection/", Side::new(builder().build_v1alpha()?)));
+    if !with_reflection {
+        return Ok(Vec::new());
     }
-    Ok(sides)
+    let descriptors = file_descriptor_set(api);
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_file_descriptor_set(descriptors.clone())
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(vec![
+        ("/grpc.reflection.v1.ServerReflection/", Side::new(builder().build_v1()?)),
+        ("/grpc.reflection.v1alpha.ServerReflection/", Side::new(builder().build_v1alpha()?)),
+    ])
 }

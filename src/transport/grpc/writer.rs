@@ -208,7 +208,7 @@ impl Writer {
     }
 
     async fn ask(&self, mutate: Mutate) -> Result<VecDeque<Done>> {
-        let outcome = self.engine.answer(&self.caller, Intent::Mutate(mutate), Pace::Answer).await?;
+        let outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
         let layout = self.grpc.layout(&outcome)?;
         done(outcome, &layout).await
     }

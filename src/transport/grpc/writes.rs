@@ -42,7 +42,7 @@ impl Grpc {
     /// Carries out one command.
     pub(super) async fn command(&self, call: &Call<'_>, mutate: Mutate) -> Result<Answer> {
         let answers = self.answers(call)?;
-        let outcome = call.engine.answer(call.caller, Intent::Mutate(mutate), Pace::Answer).await?;
+        let outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
         let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
         for done in done(outcome, &layout).await? {
