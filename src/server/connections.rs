@@ -57,12 +57,11 @@ async fn speak<S>(stream: S, peer: IpAddr, state: Arc<State>, mut stopped: watch
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Counted by this connection alone: a counter that all workers change would wander between the cores.
-    let state = Arc::new(state);
+    let client = Arc::new(service::Client { state, peer });
     // On the heap at once: on its way there it would be copied from place to place, as large as everything
     // that a request can become.
     let answer = service_fn(move |request: http::Request<Incoming>| {
-        Box::pin(service::answer(state.clone(), peer, request.map(Body::new)))
+        Box::pin(service::answer(client.clone(), request.map(Body::new)))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);

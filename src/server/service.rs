@@ -41,6 +41,13 @@ enum Wire {
     None,
 }
 
+/// What a connection keeps for its requests. They count it and not the state: a counter that all workers
+/// change would wander between the cores.
+pub(super) struct Client {
+    pub(super) state: Arc<State>,
+    pub(super) peer: IpAddr,
+}
+
 /// A request that is not heard, and what its sender is told to bring.
 pub(super) struct TurnedAway {
     pub(super) error: Error,
@@ -64,11 +71,8 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(
-    state: Arc<Arc<State>>,
-    peer: IpAddr,
-    request: Request<Body>,
-) -> Result<Response<Body>, Infallible> {
+pub async fn answer(client: Arc<Client>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let (state, peer) = (&client.state, client.peer);
     let status = state.status();
     let config = status.config(&state.config);
     let id = request_id(request.headers());

@@ -95,8 +95,10 @@ async fn bodies() {
     for _ in 0..20 {
         refused(&service.post(&plain, large.as_bytes()).await, 413, "PAYLOAD_TOO_LARGE", "max_body_bytes", "10 MB");
     }
-    let deep =
-        format!("{{\"query\":\"{{ itemsCount }}\",\"variables\":{}{}}}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
+    let deep = format!("{}1{}", "{\"not\":".repeat(50_000), "}".repeat(50_000));
+    let deep = format!(
+        "{{\"query\":\"query ($w: ItemWhereInput) {{ items(where: $w) {{ id }} }}\",\"variables\":{{\"w\":{deep}}}}}"
+    );
     refused(&service.post(&plain, deep.as_bytes()).await, 400, "BAD_REQUEST", "recursion", "deep JSON");
     let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
     refused(&service.post(&plain, deep.as_bytes()).await, 400, "BAD_REQUEST", "", "deep lists");
