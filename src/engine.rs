@@ -5,6 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::Equivalent;
@@ -12,18 +13,20 @@ use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::auth::Caller;
+use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
-use crate::exec::ViewExecutor;
-use crate::intent::{Arguments, Intent};
+use crate::exec::{Together, ViewExecutor};
+use crate::intent::mutation::{Given, Input, given};
+use crate::intent::{Arguments, Intent, Mutate};
 use crate::plan::guard::{Held, claim, held};
 use crate::plan::visible::visible;
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
-use crate::sql::{Statement, write};
+use crate::sql::{Batch, Statement, write};
 
 /// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
-pub use crate::exec::{Outcome, Pace, Rows};
+pub use crate::exec::{Change, Outcome, Pace, Rows};
 
 /// Bytes of written statements that are kept, about; those that are asked least go first.
 const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -46,6 +49,9 @@ pub struct Engine {
     hides: bool,
     /// Held while the catalog is read again, so that many requests that find a change read it once.
     rebinding: tokio::sync::Mutex<()>,
+    /// Those of the entity layer.
+    breakers: Breakers,
+    entity_timeout: Duration,
 }
 
 /// Which binding of the schema a request has seen.
@@ -73,6 +79,14 @@ struct StatementKey {
     form: u64,
     arguments: Vec<Arguments>,
     held: Held,
+    call: Option<CallKey>,
+}
+
+/// What chooses the statement of a mutation besides: which parameters are given, and whether it is called once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct CallKey {
+    given: Given,
+    is_batch: bool,
 }
 
 /// The same, borrowed from an intent.
@@ -81,11 +95,12 @@ struct StatementKeyRef<'a> {
     form: u64,
     arguments: &'a [Arguments],
     held: &'a Held,
+    call: Option<CallKey>,
 }
 
 impl Equivalent<StatementKey> for StatementKeyRef<'_> {
     fn equivalent(&self, key: &StatementKey) -> bool {
-        self.form == key.form && *self.arguments == *key.arguments && *self.held == key.held
+        self.form == key.form && *self.arguments == *key.arguments && *self.held == key.held && self.call == key.call
     }
 }
 
@@ -94,7 +109,25 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
-        Engine { bound, executor, limits, hides: false, rebinding: tokio::sync::Mutex::new(()) }
+        let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
+        let rebinding = tokio::sync::Mutex::new(());
+        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+    }
+
+    /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
+    /// longer has failed, and whoever guards it has to hear of that.
+    pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
+        self.breakers = breakers;
+        self.entity_timeout = entity_timeout;
+        self
+    }
+
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    pub fn entity_timeout(&self) -> Duration {
+        self.entity_timeout
     }
 
     /// Shows every caller only what he may use.
@@ -142,8 +175,11 @@ impl Engine {
     }
 
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
+        let read = match intent {
+            Intent::Read(read) => read,
+            Intent::Mutate(mutate) => return self.mutate(caller, mutate).await,
+        };
         let statement = self.statement(caller, intent)?;
-        let Intent::Read(read) = intent;
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
@@ -154,20 +190,68 @@ impl Engine {
         running.instrument(tracing::debug_span!("execute")).await
     }
 
+    /// Runs the calls of a mutation: those next to each other that give the same parameters as one statement.
+    async fn mutate(&self, caller: &Caller, mutate: &Mutate) -> Result<Outcome> {
+        let is_apart = mutate.calls.len() > 1;
+        let (mut batches, mut refused) = (Vec::new(), Vec::with_capacity(mutate.calls.len()));
+        for calls in self.alike(mutate) {
+            let statement = self.statement(caller, &Intent::Mutate(mutate.part(calls)))?;
+            let mut inputs = calls.to_vec();
+            for (name, claimed) in statement.call().map(|call| call.injected.as_slice()).unwrap_or_default() {
+                let value = serde_json::Value::String(claim(caller, claimed)?);
+                inputs.iter_mut().for_each(|input| drop(input.insert(name.clone(), value.clone())));
+            }
+            let (batch, results) = Batch::new(statement, mutate.values.clone(), &inputs)?;
+            batches.push(batch);
+            refused.extend(results);
+        }
+        let together = Together { atomic: mutate.atomic, dry_run: mutate.dry_run };
+        if !is_apart || together.atomic {
+            refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
+        }
+        let change = self.executor.change(&batches, together, caller);
+        let mut outcome = change.instrument(tracing::debug_span!("execute")).await?;
+        let mut changes = std::mem::take(&mut outcome.changes).into_iter();
+        outcome.changes = refused
+            .into_iter()
+            .filter_map(|result| match result {
+                Ok(()) => changes.next(),
+                Err(error) => Some(Err(error)),
+            })
+            .collect();
+        Ok(outcome)
+    }
+
+    /// The calls of a mutation in runs that one statement serves.
+    fn alike<'m>(&self, mutate: &'m Mutate) -> Vec<&'m [Input]> {
+        let schema = self.schema();
+        match schema.call(mutate.form.name()) {
+            Some(call) => mutate.calls.chunk_by(|one, other| given(call, one) == given(call, other)).collect(),
+            None => vec![mutate.calls.as_slice()],
+        }
+    }
+
     /// The statement of an intent, for this caller: from the cache, or planned and written.
     pub fn statement(&self, caller: &Caller, intent: &Intent) -> Result<Arc<Statement>> {
         let bound = self.bound.load();
-        let Intent::Read(read) = intent;
         let held = held(&bound.schema, caller);
-        let key = StatementKeyRef { form: read.form.id, arguments: &read.arguments, held: &held };
+        let (form, arguments, call) = match intent {
+            Intent::Read(read) => (&read.form, &read.arguments, None),
+            Intent::Mutate(mutate) => {
+                let first = bound.schema.call(mutate.form.name()).zip(mutate.calls.first());
+                let given = first.map(|(call, input)| given(call, input)).unwrap_or_default();
+                (&mutate.form, &mutate.arguments, Some(CallKey { given, is_batch: mutate.is_batch }))
+            }
+        };
+        let key = StatementKeyRef { form: form.id, arguments, held: &held, call };
         if let Some(kept) = bound.statements.get(&key) {
             return Ok(kept.statement);
         }
         let plan = tracing::debug_span!("plan").in_scope(|| plan(&bound.schema, caller, self.limits, intent))?;
         let statement = Arc::new(tracing::debug_span!("write").in_scope(|| write(plan)));
-        let key = StatementKey { form: read.form.id, arguments: read.arguments.clone(), held };
+        let key = StatementKey { form: form.id, arguments: arguments.clone(), held, call };
         // The structure of the arguments takes about as much as the text that it becomes.
-        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * read.form.selection.field_count();
+        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * form.selection.field_count();
         let kept = Kept { statement: statement.clone(), weight: u32::try_from(bytes).unwrap_or(u32::MAX) };
         bound.statements.insert(key, kept);
         Ok(statement)

@@ -8,8 +8,11 @@
 
 mod callers;
 mod connections;
+mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+#[cfg(feature = "grpc-transport")]
+mod health;
 mod rates;
 mod service;
 mod tls;
@@ -27,6 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
 use self::wires::Faces;
+use crate::breaker::Breakers;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
@@ -35,6 +39,7 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::artifact::Artifact;
 use crate::schema::bind::bind;
+use crate::schema::entities::Behind;
 use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptions};
 use crate::transport::rest::describe::Info;
 use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
@@ -141,7 +146,9 @@ impl Service {
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
         let schema = Arc::new(schema);
+        let breakers = breakers(config, &schema).map_err(Refusal::Problems)?;
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
+        let engine = engine.guarded_by(breakers, entity_timeout(config));
         let engine = Arc::new(engine);
         let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
@@ -152,6 +159,30 @@ impl Service {
             config: config.clone(),
         })
     }
+}
+
+/// Shorter than the time of a whole request, so that an entity that does not answer costs only its own rows.
+fn entity_timeout(config: &Config) -> Duration {
+    config.database.statement_timeout.min(config.server.request_timeout.mul_f64(0.95))
+}
+
+/// A breaker for each entity, unless they are switched off.
+fn breakers(config: &Config, schema: &Schema) -> Result<Breakers, Vec<Problem>> {
+    let settings = &config.federation.breaker;
+    let names =
+        || schema.entities().values().filter(|entity| entity.behind == Behind::Object).map(|entity| &entity.name);
+    let unknown = settings.per_entity.iter().filter(|own| !names().any(|name| **name == *own.entity));
+    let problems: Vec<Problem> = unknown
+        .map(|own| {
+            let problem = config.problem(&own.path, format!("there is no entity \"{}\"", own.entity));
+            problem.nearest(&own.entity, names().map(|name| &**name))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let guarded = names().filter(|_| settings.enabled).map(|name| (name.clone(), settings.of(name)));
+    Ok(Breakers::new(guarded))
 }
 
 /// The executor of a configuration; it connects when it is first asked.
@@ -181,6 +212,7 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         },
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
     };
     Graphql::new(schema, options)
 }
@@ -205,6 +237,7 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         etag: config.rest.etag,
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     Rest::new(schema, options)

@@ -293,6 +293,11 @@ impl Running {
     /// The statement has ended with an error: the connection is free, and what was prepared may be
     /// out of date, here and on every other connection that the caller may try next.
     pub fn failed(mut self, error: tokio_postgres::Error) -> Error {
+        self.fail(error)
+    }
+
+    /// As [`Running::failed`], for who holds it in a place of its own and will not use it any more.
+    pub fn fail(&mut self, error: tokio_postgres::Error) -> Error {
         let error = sqlstate::error(error);
         if let Some(connection) = self.0.as_ref().filter(|_| error.stale) {
             connection.end_epoch();
@@ -303,6 +308,11 @@ impl Running {
 
     /// The statement has ended and everything it sent has been read.
     pub fn done(mut self) {
+        self.settled();
+    }
+
+    /// As [`Running::done`], for who holds it in a place of its own.
+    pub fn finish(&mut self) {
         self.settled();
     }
 

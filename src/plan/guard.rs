@@ -4,6 +4,7 @@
 //! the outcome of every check is part of the statement's cache key without the caller's own list of
 //! roles being so.
 
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 
 use crate::auth::Caller;
@@ -44,6 +45,10 @@ pub fn held(schema: &Schema, caller: &Caller) -> Held {
         bits[i / 64] |= u64::from(has) << (i % 64);
     }
     Held(bits)
+}
+
+fn claims(inject: &IndexMap<String, Inject>) -> Vec<(String, String)> {
+    inject.iter().map(|(column, Inject::Claim(claim))| (column.clone(), claim.clone())).collect()
 }
 
 /// A claim that the answer depends on: without it there is none.
@@ -87,8 +92,29 @@ impl<'a> Guard<'a> {
     /// Claims that the endpoint adds to its arguments, by the column that each is compared with. Whether
     /// the caller has them is asked of [`claim`] at every request, since a statement outlives its caller.
     pub fn injected(&self, endpoint: &Endpoint) -> Vec<(String, String)> {
-        let claims = endpoint.inject.iter();
-        claims.map(|(column, Inject::Claim(claim))| (column.clone(), claim.clone())).collect()
+        claims(&endpoint.inject)
+    }
+
+    /// The claims that guard the rows of an entity: a caller may look up by key what he may find by some
+    /// query of the type, so what all the queries that he may ask inject holds here as well.
+    ///
+    /// A type that no query returns has what every query injects by default.
+    pub fn entity(&self, object: &TypeDef) -> Result<Vec<(String, String)>> {
+        self.object(object)?;
+        let model = self.schema.model();
+        let queries = || model.queries.values().filter(|query| query.item == object.name);
+        let mut open = queries().filter(|query| self.endpoint(query).is_ok());
+        let Some(first) = open.next() else {
+            if let Some(query) = queries().next() {
+                self.endpoint(query)?;
+            }
+            return Ok(claims(&model.inject));
+        };
+        let mut injected = claims(&first.inject);
+        for query in open {
+            injected.retain(|(column, name)| query.inject.get(column) == Some(&Inject::Claim(name.clone())));
+        }
+        Ok(injected)
     }
 
     /// Whether the caller has every claim that [`Guard::injected`] names.

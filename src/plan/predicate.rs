@@ -4,6 +4,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Cursor;
 use crate::intent::filter::{Filter, Operator, OrderBy};
 use crate::schema::catalog::{Comparison, Family, PgType};
+use crate::schema::entities::EntityKey;
 use crate::schema::model::{Field, RelationName, Scalar};
 use crate::schema::{Kind, Schema, Source};
 
@@ -16,6 +17,17 @@ pub(super) struct Scope<'s> {
     pub type_name: &'s str,
     pub fields: &'s indexmap::IndexMap<crate::schema::name::Name, Field>,
     pub place: Place,
+    /// Which fields come from a representation instead of from there.
+    pub given: Given<'s>,
+}
+
+/// Fields that a representation brings along.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Given<'s> {
+    Nothing,
+    /// Those that belong to other services, but for the key, by which the row was found.
+    External(&'s EntityKey),
+    Everything,
 }
 
 #[derive(Debug, Clone)]
@@ -67,10 +79,10 @@ impl<'a> Resolver<'a> {
             match self.schema.kind(field.ty.innermost()) {
                 Kind::Object(object) => {
                     self.guard.object(object)?;
-                    Ok(Scope { type_name: &object.name, fields: &object.fields, place })
+                    Ok(Scope { type_name: &object.name, fields: &object.fields, place, given: Given::Nothing })
                 }
                 Kind::Interface(interface) => {
-                    Ok(Scope { type_name: &interface.name, fields: &interface.fields, place })
+                    Ok(Scope { type_name: &interface.name, fields: &interface.fields, place, given: Given::Nothing })
                 }
                 Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => Err(unreachable_path(scope.type_name, name)),
             }
@@ -86,7 +98,8 @@ impl<'a> Resolver<'a> {
             let place = Place::Relation { relation: relation.clone(), data_column: object.data_column.clone() };
             let predicate = self.filter(&inner(place)?, filter)?;
             return Ok(Predicate::Exists(Box::new(Block {
-                relation: self.qualified(&relation),
+                relation: Some(self.qualified(&relation)),
+                keyed: None,
                 outputs: Vec::new(),
                 on: join.on.clone(),
                 predicate,
@@ -342,6 +355,19 @@ pub(super) fn missing(relation: &RelationName, column: &str) -> Error {
         .because(format!("{relation} has neither a column {column} nor a jsonb column that could hold it"))
 }
 
+// === impl Scope ===
+
+impl Scope<'_> {
+    /// Whether a field is read from the representation that the row was asked by.
+    pub fn is_given(&self, field: &Field) -> bool {
+        match self.given {
+            Given::Nothing => false,
+            Given::External(key) => field.federation.external && !key.has(&field.name),
+            Given::Everything => true,
+        }
+    }
+}
+
 // === impl Expr ===
 
 impl Expr {
@@ -383,19 +409,8 @@ impl OrderTerm {
 impl ExprType {
     /// What a value inside a document compares as.
     pub fn of_scalar(scalar: Scalar) -> ExprType {
-        let (family, sql) = match scalar {
-            Scalar::Id | Scalar::String | Scalar::Text => (Family::Text, "text"),
-            Scalar::Uuid => (Family::Uuid, "uuid"),
-            Scalar::Int => (Family::Int4, "int4"),
-            Scalar::BigInt => (Family::Int8, "int8"),
-            Scalar::Float => (Family::Float8, "float8"),
-            Scalar::Decimal => (Family::Numeric, "numeric"),
-            Scalar::Boolean => (Family::Bool, "bool"),
-            Scalar::DateTime => (Family::Timestamptz, "timestamptz"),
-            Scalar::Date => (Family::Date, "date"),
-            Scalar::Time => (Family::Time, "time"),
-            Scalar::Json => (Family::Jsonb, "jsonb"),
-        };
-        ExprType { family, array: false, sql: sql.to_owned(), builtin: true, comparison: Comparison::Order }
+        let family = Family::of_scalar(scalar);
+        let sql = family.sql().to_owned();
+        ExprType { family, array: false, sql, builtin: true, comparison: Comparison::Order }
     }
 }

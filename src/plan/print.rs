@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Base, Block, Expr, OrderTerm, Output, Plan, Predicate, Root};
+use crate::schema::call::From;
+
+use super::mutate::{Command, Reads, Value};
+use super::{Base, Block, Expr, OrderTerm, Output, Plan, Predicate, QualifiedName, Root};
 
 /// The plan as an indented outline, ending with a line break.
 pub fn print(plan: &Plan) -> String {
@@ -16,6 +19,7 @@ pub fn print(plan: &Plan) -> String {
             }
             block_lines(page, "page of", 0, &mut out);
         }
+        Root::Call(command) => command_lines(command, &mut out),
     }
     for (i, claim) in plan.claims().iter().enumerate() {
         let _ = writeln!(out, "claim {i}: {claim}");
@@ -23,12 +27,54 @@ pub fn print(plan: &Plan) -> String {
     out
 }
 
+fn command_lines(command: &Command, out: &mut String) {
+    let schema = command.function.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+    let batch = if command.is_batch { ", once for each of a batch" } else { "" };
+    let _ = writeln!(out, "call {schema}{}{batch}", command.function.name);
+    for passed in &command.arguments {
+        let from = match &passed.from {
+            From::Value(path) => path.join("."),
+            From::Object { .. } => "the whole input".to_owned(),
+        };
+        let _ = writeln!(out, "  {} <- {from}", passed.parameter);
+    }
+    for (name, claim) in &command.injected {
+        let _ = writeln!(out, "  claim {claim} as {name}");
+    }
+    let value = match &command.value {
+        Value::Nothing => "nothing of its row".to_owned(),
+        Value::Column(Some(name)) => format!("its column {name}"),
+        Value::Column(None) => "its value".to_owned(),
+        Value::EntityOrId => "its column entity, or the id".to_owned(),
+        Value::Changed => "whether something changed".to_owned(),
+        Value::Row { data: None } => "its row".to_owned(),
+        Value::Row { data: Some(data) } => format!("its row over {data}"),
+    };
+    let _ = writeln!(out, "  answer {value}");
+    let when = match command.reads {
+        Reads::Never => return,
+        Reads::WhenIncomplete => "when that is not all",
+        Reads::Always => "then",
+    };
+    let read_back = command.read_back.as_ref().map(|plan| print(plan)).unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "{when}\n{}",
+        read_back.trim_end().lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n")
+    );
+}
+
 fn block_lines(block: &Block, verb: &str, depth: usize, out: &mut String) {
     let pad = "  ".repeat(depth);
-    let schema = block.relation.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
-    let _ = write!(out, "{pad}{verb} {schema}{}", block.relation.name);
+    let _ = write!(out, "{pad}{verb} {}", relation(block));
     for (i, (outer, inner)) in block.on.iter().enumerate() {
         let _ = write!(out, "{} {inner} = outer {outer}", if i == 0 { " on" } else { " and" });
+    }
+    if let Some(keyed) = &block.keyed {
+        let word = |i| if i == 0 { " by" } else { " and" };
+        for (i, term) in keyed.terms.iter().enumerate() {
+            let _ = write!(out, "{} {} among value {}", word(i), expression(&term.expr), term.slot);
+        }
     }
     if block.fenced {
         out.push_str(", page first");
@@ -54,7 +100,18 @@ fn block_lines(block: &Block, verb: &str, depth: usize, out: &mut String) {
             }
             Output::Record(inner) => block_lines(inner, "one of", depth + 1, out),
             Output::Records(inner) => block_lines(inner, "list of", depth + 1, out),
+            Output::Position => {
+                let _ = writeln!(out, "{pad}  position of the key");
+            }
         }
+    }
+}
+
+fn relation(block: &Block) -> String {
+    match &block.relation {
+        Some(QualifiedName { schema: Some(schema), name }) => format!("{schema}.{name}"),
+        Some(QualifiedName { schema: None, name }) => name.clone(),
+        None => "representations".to_owned(),
     }
 }
 
@@ -72,6 +129,9 @@ fn expression(expr: &Expr) -> String {
     let base = match &expr.base {
         Base::Column { name, .. } => name.clone(),
         Base::Element => "element".to_owned(),
+        Base::Representation => "representation".to_owned(),
+        Base::Call(call) => format!("{}(representation)", call.function.name),
+        Base::Called(call) => format!("{}(representations)", call.function.name),
     };
     std::iter::once(base).chain(expr.path.iter().cloned()).collect::<Vec<_>>().join(" → ")
 }
@@ -87,7 +147,8 @@ fn predicate(node: &Predicate) -> String {
         }
         Predicate::Exists(block) => {
             let on: Vec<String> = block.on.iter().map(|(outer, inner)| format!("{inner} = outer {outer}")).collect();
-            format!("some {} on {} ({})", block.relation.name, on.join(" and "), predicate(&block.predicate))
+            let name = block.relation.as_ref().map_or("", |relation| &relation.name);
+            format!("some {name} on {} ({})", on.join(" and "), predicate(&block.predicate))
         }
         Predicate::SomeElement { array, predicate: inner } => {
             format!("some element of {} ({})", expression(array), predicate(inner))

@@ -2,6 +2,7 @@
 //!
 //! Every mismatch is found here, at start-up or by `compile --database`, and all of them at once.
 
+use super::call::call;
 use super::catalog::{Catalog, Family, PgType};
 use super::model::{Endpoint, Field, Model, RelationName, Returns, Scalar, TypeDef};
 use super::{Kind, Schema, Source};
@@ -47,6 +48,9 @@ pub fn bind(model: Model, found: Found) -> Result<Schema, Vec<Problem>> {
     for endpoint in schema.model().queries.values() {
         checker.endpoint(endpoint, &mut problems);
     }
+    for mutation in schema.model().mutations.values() {
+        checker.call(mutation, &mut problems);
+    }
     problems.dedup();
     if problems.is_empty() { Ok(schema) } else { Err(problems) }
 }
@@ -77,8 +81,24 @@ impl Checker<'_> {
         }
     }
 
-    /// A type's fields, in the relation that its rows are read from.
+    /// A mutation against the function that it calls.
+    fn call(&self, mutation: &Endpoint, problems: &mut Vec<Problem>) {
+        let Err(reasons) = call(self.schema.model(), self.schema.catalog(), mutation) else { return };
+        let source = mutation.source.as_ref().map(|source| source.0.clone()).unwrap_or_default();
+        for reason in reasons {
+            problems.push(Problem::new(DATABASE, source.clone(), format!("mutation {}: {reason}", mutation.name)));
+        }
+    }
+
+    /// A type's fields, in the relation that its rows are read from, and what computes them.
     fn object(&self, object: &TypeDef, problems: &mut Vec<Problem>) {
+        for field in object.fields.values() {
+            if let (Some(Err(reason)), Some(function)) = (self.schema.computed(field), &field.function) {
+                let reason = format!("{}.{} is computed by it: {reason}", object.name, field.name);
+                problems.push(Problem::new(DATABASE, function.clone(), reason));
+            }
+        }
+        self.entity(object, problems);
         if let Some(relation) = &object.relation {
             self.fields(object, relation, &object.data_column, problems);
             self.twin(object, relation, problems);
@@ -91,6 +111,22 @@ impl Checker<'_> {
         for field in object.fields.values().filter(|field| field.join.is_none()) {
             if let Some(ty) = found.columns.get(&*field.column) {
                 self.native(field, &twin, ty, &format!("{}.{}", object.name, field.name), problems);
+            }
+        }
+    }
+
+    /// The columns that an entity is looked up by, and those of the claims that guard it.
+    fn entity(&self, object: &TypeDef, problems: &mut Vec<Problem>) {
+        let (Some(entity), Some(relation)) = (self.schema.entity(&object.name), &object.relation) else { return };
+        for part in entity.keys.iter().filter(|key| key.is_resolvable).flat_map(|key| &key.parts) {
+            let path = format!("the key of {}", object.name);
+            self.column(relation, &part.column, &object.data_column, &path, problems);
+        }
+        let model = self.schema.model();
+        if !model.queries.values().any(|query| query.item == object.name) {
+            for column in model.inject.keys() {
+                let path = format!("{}, as an entity of which no query is asked,", object.name);
+                self.column(relation, column, &object.data_column, &path, problems);
             }
         }
     }
@@ -147,7 +183,9 @@ impl Checker<'_> {
             let path = format!("{}.{}", object.name, field.name);
             match &field.join {
                 Some(join) => self.join(field, relation, &join.on, &path, problems),
-                None if field.function.is_some() || field.federation.external => {}
+                None if field.function.is_some() => {}
+                None if field.federation.external
+                    && self.schema.source(relation, &field.column, data_column) == Source::Missing => {}
                 None => self.stored(field, relation, data_column, &path, problems),
             }
         }
@@ -251,7 +289,7 @@ impl Checker<'_> {
 }
 
 /// Whether a column's type may stand behind a field's.
-fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
+pub(super) fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
     let is_json = !ty.array && matches!(ty.family, Family::Json | Family::Jsonb);
     let scalar = match schema.kind(field.ty.innermost()) {
         Kind::Scalar(scalar) => scalar,
@@ -294,9 +332,16 @@ impl Schema {
         relations.sort();
         relations.dedup();
         let mut functions: Vec<RelationName> = model.mutations.values().filter_map(|m| m.source.clone()).collect();
+        let fields = model.types.values().flat_map(|object| object.fields.values());
+        functions.extend(fields.filter_map(|field| field.function.clone()).map(RelationName::new));
         functions.sort();
         functions.dedup();
-        let twins = relations.iter().filter_map(RelationName::twin).collect();
+        let written = model.types.values().filter(|object| is_written(model, object));
+        let mut twins: Vec<RelationName> = written.filter_map(|object| object.relation.clone()).collect();
+        twins.retain(|relation| !relations.contains(relation));
+        twins.extend(relations.iter().chain(&twins.clone()).filter_map(RelationName::twin));
+        twins.sort();
+        twins.dedup();
         Wanted { relations, twins, functions }
     }
 }
@@ -309,4 +354,10 @@ fn is_read(model: &Model, object: &TypeDef) -> bool {
     model.queries.values().any(|query| query.item == object.name && query.source.is_none())
         || model.types.values().any(joined)
         || !object.keys.is_empty()
+}
+
+/// Whether mutations return a type, whose rows may have to be read after they were written.
+fn is_written(model: &Model, object: &TypeDef) -> bool {
+    let is_member = |union: &str| model.unions.get(union).is_some_and(|union| union.members.contains(&object.name));
+    model.mutations.values().any(|mutation| mutation.item == object.name || is_member(&mutation.item))
 }

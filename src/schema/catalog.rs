@@ -126,6 +126,23 @@ impl Family {
         }
     }
 
+    /// What a value of this scalar compares as where it stands inside a document.
+    pub fn of_scalar(scalar: Scalar) -> Family {
+        match scalar {
+            Scalar::Id | Scalar::String | Scalar::Text => Family::Text,
+            Scalar::Uuid => Family::Uuid,
+            Scalar::Int => Family::Int4,
+            Scalar::BigInt => Family::Int8,
+            Scalar::Float => Family::Float8,
+            Scalar::Decimal => Family::Numeric,
+            Scalar::Boolean => Family::Bool,
+            Scalar::DateTime => Family::Timestamptz,
+            Scalar::Date => Family::Date,
+            Scalar::Time => Family::Time,
+            Scalar::Json => Family::Jsonb,
+        }
+    }
+
     /// The family that arrives after the select list has spelled the column with a built-in type:
     /// enums, `citext` and everything without an encoding are sent as text.
     pub fn on_the_wire(self) -> Family {

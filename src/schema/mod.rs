@@ -6,21 +6,27 @@
 pub mod bind;
 pub mod artifact;
 pub mod authoring;
+pub mod call;
 pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod computed;
 pub mod directives;
+pub mod entities;
 pub mod field_set;
 pub mod lock;
 pub mod model;
 pub mod name;
 pub mod routes;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
+use call::Call;
 use catalog::{Catalog, Family, PgType, Relation};
+use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
+use name::Name;
 
 /// The bound schema.
 #[derive(Debug)]
@@ -30,6 +36,9 @@ pub struct Schema {
     /// Without a catalog every relation is taken to be `id, data`.
     assumed: bool,
     grants: IndexSet<Grant>,
+    entities: Entities,
+    /// How each mutation calls its function, where the catalog has a function that fits.
+    calls: IndexMap<Name, Call>,
 }
 
 /// What the schema asks for somewhere: a role, a scope, or that a claim is there.
@@ -64,14 +73,18 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog, assumed: false, grants }
+        let calls = model.mutations.values();
+        let calls =
+            calls.filter_map(|mutation| Some((mutation.name.clone(), call::call(&model, &catalog, mutation).ok()?)));
+        let calls = calls.collect();
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog, assumed: false, grants, entities, calls }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: Catalog::default(), assumed: true, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: IndexMap::new() }
     }
 
     pub fn model(&self) -> &Model {
@@ -88,8 +101,15 @@ impl Schema {
 
     /// A part of this schema, over the same catalog.
     pub fn narrowed(&self, model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema {
+            model,
+            catalog: self.catalog.clone(),
+            assumed: self.assumed,
+            grants,
+            entities,
+            calls: self.calls.clone(),
+        }
     }
 
     /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
@@ -97,8 +117,26 @@ impl Schema {
         &self.grants
     }
 
+    /// The types that are looked up by a key, in the order of the schema.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(name)
+    }
+
     pub fn query(&self, name: &str) -> Option<&Endpoint> {
         self.model.queries.get(name)
+    }
+
+    pub fn mutation(&self, name: &str) -> Option<&Endpoint> {
+        self.model.mutations.get(name)
+    }
+
+    /// How a mutation calls its function; `None` where nobody has looked at the database.
+    pub fn call(&self, mutation: &str) -> Option<&Call> {
+        self.calls.get(mutation)
     }
 
     pub fn object(&self, name: &str) -> Option<&TypeDef> {
@@ -108,19 +146,7 @@ impl Schema {
     /// What `name` means as a type of output. Names that nothing declares are text scalars; the
     /// compiler has refused those that are not scalars.
     pub fn kind(&self, name: &str) -> Kind<'_> {
-        if let Some(object) = self.model.types.get(name) {
-            return Kind::Object(object);
-        }
-        if let Some(def) = self.model.enums.get(name) {
-            return Kind::Enum(def);
-        }
-        if let Some(def) = self.model.interfaces.get(name) {
-            return Kind::Interface(def);
-        }
-        if let Some(def) = self.model.unions.get(name) {
-            return Kind::Union(def);
-        }
-        Kind::Scalar(Scalar::of_name(name).unwrap_or(Scalar::Text))
+        kind_of(&self.model, name)
     }
 
     /// The object types that an interface or a union stands for, in the order of the schema.
@@ -171,6 +197,22 @@ impl Schema {
         let ty = &found.columns[&name];
         Some((name, ty))
     }
+}
+
+fn kind_of<'m>(model: &'m Model, name: &str) -> Kind<'m> {
+    if let Some(object) = model.types.get(name) {
+        return Kind::Object(object);
+    }
+    if let Some(def) = model.enums.get(name) {
+        return Kind::Enum(def);
+    }
+    if let Some(def) = model.interfaces.get(name) {
+        return Kind::Interface(def);
+    }
+    if let Some(def) = model.unions.get(name) {
+        return Kind::Union(def);
+    }
+    Kind::Scalar(Scalar::of_name(name).unwrap_or(Scalar::Text))
 }
 
 /// Where `column` is read from in one relation.

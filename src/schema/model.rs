@@ -25,6 +25,9 @@ pub struct Model {
     /// Custom directives, those that are only used included.
     pub directives: IndexMap<Name, DirectiveDef>,
     pub federation: Option<Federation>,
+    /// What every query injects unless it says otherwise; it guards entities that no query returns.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inject: IndexMap<String, Inject>,
 }
 
 /// A relation as the schema names it: `v_user` or `crm.v_user`.
@@ -356,6 +359,16 @@ impl Federation {
     pub fn specification(&self, needed: u32) -> String {
         let minor = self.minor.unwrap_or(needed);
         self.schema_url.clone().unwrap_or_else(|| format!("https://specs.apollo.dev/federation/v2.{minor}"))
+    }
+}
+
+// === impl Field ===
+
+impl Field {
+    /// Whether the relation of its type is what it is read from; others belong to other services, or are
+    /// computed from what those say.
+    pub fn is_stored_here(&self) -> bool {
+        !self.federation.external && self.function.is_none()
     }
 }
 

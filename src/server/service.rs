@@ -12,8 +12,10 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use super::connections::Peer;
+use super::metrics::metrics;
 use super::wires::Wires;
-use super::{Service, State, Status};
+use super::{Service, Status};
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
@@ -41,13 +43,6 @@ enum Wire {
     None,
 }
 
-/// What a connection keeps for its requests. They count it and not the state: a counter that all workers
-/// change would wander between the cores.
-pub(super) struct Client {
-    pub(super) state: Arc<State>,
-    pub(super) peer: IpAddr,
-}
-
 /// A request that is not heard, and what its sender is told to bring.
 pub(super) struct TurnedAway {
     pub(super) error: Error,
@@ -71,13 +66,12 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(client: Arc<Client>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    let (state, peer) = (&client.state, client.peer);
-    let status = state.status();
-    let config = status.config(&state.config);
+pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let status = peer.state.status();
+    let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, peer, request, &id).await;
+    let mut response = served(&status, &peer, request, &id).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -86,13 +80,14 @@ pub async fn answer(client: Arc<Client>, request: Request<Body>) -> Result<Respo
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
         return super::grpc::answer(status, peer, request, id).await;
     }
+    let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
-    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind());
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -108,6 +103,7 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
+        "/metrics" => return metrics(status),
         _ => {}
     }
     let wire = Wire::of(path, config);
@@ -257,7 +253,7 @@ fn found(location: &str) -> Response<Body> {
 }
 
 /// An error outside of any wire's own form, in REST's envelope.
-fn failure(code: Code, message: &str) -> Response<Body> {
+pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
     respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))

@@ -30,7 +30,7 @@ impl Writer {
                 self.push(") ");
                 self.table(element);
                 self.push("(value) WHERE ");
-                self.predicate(Scope { table: scope.table, element }, predicate);
+                self.predicate(Scope { element, ..scope }, predicate);
                 self.push(")");
             }
         }

@@ -206,7 +206,7 @@ pub struct AutoArguments {
 }
 
 /// Injected into every operation, into every query, into every mutation.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct InjectDefaults {
     pub base: IndexMap<String, Inject>,
     pub queries: IndexMap<String, Inject>,

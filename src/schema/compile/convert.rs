@@ -30,6 +30,11 @@ pub fn model(document: &Document, service: &str) -> Model {
         subscriptions: by_name(document.subscriptions.iter().map(|it| endpoint(it, &index)), |it| &it.name),
         directives: by_name(document.directives.iter().map(|it| directive(it, &index)), |it| &it.name),
         federation: document.federation.as_ref().map(federation),
+        inject: {
+            let defaults = &document.inject_defaults;
+            let all = defaults.base.iter().chain(&defaults.queries);
+            all.map(|(name, inject)| (name.clone(), inject.clone())).collect()
+        },
     }
 }
 

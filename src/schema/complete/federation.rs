@@ -98,7 +98,8 @@ fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) 
     for ty in &mut document.types {
         keys(&ty.name, &mut ty.keys);
         fields(&ty.name, &mut ty.fields);
-        if let Some(key) = ty.keys.iter().find(|key| key.resolvable && ty.embedded) {
+        let is_nowhere = ty.embedded && !ty.lives_elsewhere();
+        if let Some(key) = ty.keys.iter().find(|key| key.resolvable && is_nowhere) {
             let reason = format!("{} is embedded: there is no relation to look the key up in", ty.name);
             reports.refuse(
                 reports.at(&key.path, reason).hint("give the type a sql_source, or the key \"resolvable\": false"),

@@ -13,9 +13,10 @@ use tracing::Instrument;
 use super::Graphql;
 use super::document::{Document, Operation};
 use super::encode::{Encoded, encode, mismatch_error};
-use super::forms::{Forms, Root, RootKind, read};
+use super::forms::{Forms, Root, RootKind, mutate, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
+use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
@@ -32,18 +33,25 @@ pub(super) struct Exchange<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
     pub by_get: bool,
+    /// Of the request.
+    pub body_bytes: usize,
+    /// Whether the answer carries a trace.
+    pub traced: bool,
     pub id: &'a str,
 }
 
 /// What became of one root.
-struct Answer {
-    value: Option<Chunks>,
-    errors: Vec<GraphqlError>,
+pub(super) struct Answer {
+    pub value: Option<Chunks>,
+    pub errors: Vec<GraphqlError>,
+    /// Every entity that the root asks for is left alone for so many seconds.
+    pub open_secs: Option<u64>,
 }
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
     pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+        let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
@@ -65,27 +73,40 @@ impl Exchange<'_> {
             kept = self.roots(&document, operation, root_type, &given)?;
             &kept
         };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
-        if let [root] = roots {
-            answers.push(self.root(root, &given, budget).await);
+        // Mutations run one after the other (specification, section 6.2.2).
+        if roots.len() == 1 || root_type == "Mutation" {
+            for root in roots {
+                answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
+            }
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, budget).boxed());
+                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
                 answers.push(answer);
             }
         }
+        if let Some(secs) = all_open(&answers) {
+            return Err(Failure::open(secs, answers.into_iter().flat_map(|answer| answer.errors).collect()));
+        }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
             true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(roots, answers, introspected.as_ref()))
+        let trace = trace.map(|trace| {
+            let schema = self.engine.schema_for(self.caller);
+            let (document, variables) = (&document.executable, operation.variables.as_slice());
+            let forms = Forms { schema: &schema, document, variables, given: &given };
+            trace.finish(&forms, &operation.definition.selection_set)
+        });
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -134,23 +155,38 @@ impl Exchange<'_> {
             .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
     }
 
+    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, budget).await };
+        let start = trace.elapsed();
+        let answer = self.root(root, given, budget).await;
+        trace.add(&root.key, start, &answer);
+        answer
+    }
+
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
-        let (form, sites) = match &root.kind {
+        let schema = self.engine.schema_for(self.caller);
+        let intent = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
-            RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
+            RootKind::Service(parts) => {
+                let mut value = Chunks::default();
+                value.push(self.graphql.service(parts).to_string().as_bytes());
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
+            }
+            RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
-            RootKind::Read { form, sites } => (form, sites),
+            RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
+            RootKind::Mutate { form, sites } => mutate(&schema, form, sites, given).map(Intent::Mutate),
         };
-        let schema = self.engine.schema_for(self.caller);
-        let intent = match read(&schema, form, sites, given) {
-            Ok(read) => Intent::Read(read),
+        let intent = match intent {
+            Ok(intent) => intent,
             Err(error) => return self.failed(root, &error),
         };
         match self.encoded(&intent, budget).await {
@@ -161,7 +197,7 @@ impl Exchange<'_> {
                 if !errors.is_empty() {
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
-                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors }
+                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
             }
             Err(error) => self.failed(root, &error),
         }
@@ -169,7 +205,8 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
     async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
-        let mut tries = REBINDS_MAX;
+        // What has been written must not be written again.
+        let mut tries = if matches!(intent, Intent::Read(_)) { REBINDS_MAX } else { 0 };
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
@@ -181,12 +218,12 @@ impl Exchange<'_> {
         }
     }
 
-    fn failed(&self, root: &Root, error: &Error) -> Answer {
+    pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];
-        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)] }
+        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)], open_secs: None }
     }
 
     /// `__schema` and `__type`, answered from the type system.
@@ -215,6 +252,12 @@ impl Exchange<'_> {
     }
 }
 
+/// Seconds, where nothing was asked but entities that are all left alone.
+fn all_open(answers: &[Answer]) -> Option<u64> {
+    let all: Option<Vec<u64>> = answers.iter().map(|answer| answer.open_secs).collect();
+    all?.into_iter().min()
+}
+
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -241,7 +284,12 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
 }
 
 /// `{"data": …, "errors": …}`, with the roots in the order of the document.
-fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+fn assemble(
+    roots: &[Root],
+    answers: Vec<Answer>,
+    introspected: Option<&serde_json::Map<String, Json>>,
+    trace: Option<String>,
+) -> Chunks {
     let is_void = |(root, answer): (&Root, &Answer)| {
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
@@ -263,13 +311,24 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
                 let value = introspected.and_then(|map| map.get(&*root.key)).unwrap_or(&Json::Null);
                 body.push(value.to_string().as_bytes());
             }
-            (None, RootKind::Read { .. } | RootKind::TypeName(_) | RootKind::Unimplemented) => body.push(b"null"),
+            (
+                None,
+                RootKind::Read { .. }
+                | RootKind::Mutate { .. }
+                | RootKind::TypeName(_)
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented,
+            ) => body.push(b"null"),
         }
     }
     body.push(if void { b"" } else { b"}" });
     if !errors.is_empty() {
         body.push(b",\"errors\":");
         body.push(json!(errors).to_string().as_bytes());
+    }
+    if let Some(trace) = trace {
+        body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());
     }
     body.push(b"}");
     body

@@ -6,18 +6,23 @@
 
 mod document;
 mod encode;
+mod entities;
 mod execute;
 mod forms;
+mod hints;
 pub mod page;
 mod request;
 mod respond;
 mod rules;
+mod subgraph;
+mod trace;
 mod variables;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Schema as TypeSystem;
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::{Implementers, Name};
 use apollo_compiler::validation::Valid;
@@ -29,13 +34,16 @@ use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::forms::{Forms, RootKind, read};
+use self::forms::{Forms, RootKind, ServicePart, mutate, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
+use self::subgraph::extension;
 use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::error::{Code, Error};
+use crate::federation;
+use crate::federation::batch::REPRESENTATION_BYTES;
 use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
@@ -59,6 +67,8 @@ pub struct Options {
     pub limits: DocumentLimits,
     pub body_bytes_max: usize,
     pub response_bytes_max: usize,
+    /// Of one `_entities`; a body that asks for entities may be longer for that.
+    pub representations_max: usize,
 }
 
 /// The GraphQL wire of one schema.
@@ -68,6 +78,10 @@ pub struct Graphql {
     published: String,
     described: Valid<TypeSystem>,
     implementers: HashMap<Name, Implementers>,
+    /// What `_service` answers, where the schema is a subgraph.
+    service_sdl: String,
+    /// Bytes by which a body of representations may be longer than others.
+    entity_bytes_max: usize,
     /// What documents are validated against.
     accepted: Valid<TypeSystem>,
     documents: Cache<Arc<str>, Arc<Document>, ahash::RandomState>,
@@ -87,12 +101,18 @@ impl Graphql {
         let parse = |text: &str| {
             TypeSystem::parse_and_validate(text, "schema.graphql").map_err(|failed| failed.errors.to_string())
         };
-        let described = parse(&published)?;
+        let extension = extension(schema);
+        let described = parse(&format!("{published}{extension}"))?;
+        let accepted = parse(&format!("{}{extension}", sdl(schema, Spelling::Accepted, &Marks::default())))?;
+        let is_subgraph = schema.model().federation.is_some();
+        let representations_max = if is_subgraph { options.representations_max } else { 0 };
         Ok(Graphql {
+            service_sdl: if is_subgraph { federation::sdl::sdl(schema.model()) } else { String::new() },
+            entity_bytes_max: representations_max.saturating_mul(REPRESENTATION_BYTES),
             options,
             implementers: described.implementers_map(),
             described,
-            accepted: parse(&sdl(schema, Spelling::Accepted, &Marks::default()))?,
+            accepted,
             published,
             documents: Cache::builder()
                 .max_capacity(DOCUMENTS_BYTES_MAX)
@@ -129,7 +149,7 @@ impl Graphql {
             Ok(media) => media,
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
-        let bytes;
+        let mut bytes = Bytes::new();
         let requests = match parts.method {
             Method::GET | Method::HEAD => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
             Method::POST => match self.body(&parts.headers, body).await {
@@ -145,11 +165,15 @@ impl Graphql {
                 Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
+        let body_bytes = bytes.len();
         let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method != Method::POST, id };
+        let by_get = parts.method != Method::POST;
+        let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
+        let traced = asks_for_trace && !self.service_sdl.is_empty();
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
@@ -177,13 +201,10 @@ impl Graphql {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
         let max = self.options.body_bytes_max;
-        let limited = http_body_util::Limited::new(body, max);
+        let limited = http_body_util::Limited::new(body, max.saturating_add(self.entity_bytes_max));
         match limited.collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::http(
-                Code::PayloadTooLarge,
-                format!("the body is larger than {max} bytes ([server] max_body_bytes)"),
-            )),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(max)),
             Err(_) => Err(Failure::malformed("the body ended early")),
         }
     }
@@ -234,15 +255,35 @@ impl Graphql {
         let given = coerce_variables(&operation.variables, Some(&sent), &self.accepted, sources).map_err(said)?;
         let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
         let one = |error: crate::error::Error| vec![error.to_string()];
-        let roots = forms.roots("Query", &operation.definition.selection_set).map_err(one)?;
+        let root_type = match operation.definition.operation_type {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(one)?;
         let mut intents = Vec::new();
         for root in &roots {
-            if let RootKind::Read { form, sites } = &root.kind {
-                let read = read(schema, form, sites, &given).map_err(one)?;
-                intents.push((root.key.to_string(), Intent::Read(read)));
-            }
+            let intent = match &root.kind {
+                RootKind::Read { form, sites } => read(schema, form, sites, &given).map(Intent::Read),
+                RootKind::Mutate { form, sites } => mutate(schema, form, sites, &given).map(Intent::Mutate),
+                RootKind::TypeName(_)
+                | RootKind::Introspection
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented => continue,
+            };
+            intents.push((root.key.to_string(), intent.map_err(one)?));
         }
         Ok(intents)
+    }
+
+    /// The value of `_service`.
+    fn service(&self, parts: &[(crate::schema::name::Name, ServicePart)]) -> serde_json::Value {
+        let value = |part: &ServicePart| match part {
+            ServicePart::TypeName => "_Service",
+            ServicePart::Sdl => &self.service_sdl,
+        };
+        parts.iter().map(|(key, part)| (key.to_string(), serde_json::Value::from(value(part)))).collect()
     }
 
     /// GraphiQL.

@@ -49,6 +49,9 @@ impl GraphqlError {
         if let Some(argument) = &error.argument {
             extensions.insert("argument".to_owned(), json!(argument));
         }
+        if let Some(hint) = &error.hint {
+            extensions.insert("hint".to_owned(), json!(hint));
+        }
         if let Some(seconds) = error.retry_after_secs {
             extensions.insert("retryAfter".to_owned(), json!(seconds));
         }
@@ -99,6 +102,17 @@ impl Failure {
     /// A refusal with the status of its code, whatever media type answers.
     pub fn http(code: Code, message: impl Into<String>) -> Failure {
         Failure { status: Some(code.http_status()), ..Failure::of(code_name(code), vec![GraphqlError::new(message)]) }
+    }
+
+    /// Nothing but entities was asked for, and all of them are left alone for a while.
+    pub fn open(secs: u64, errors: Vec<GraphqlError>) -> Failure {
+        let status = Some(Code::CircuitBreakerOpen.http_status());
+        Failure { status, retry_after_secs: Some(secs), ..Failure::of(Code::CircuitBreakerOpen.name(), errors) }
+    }
+
+    pub fn too_large(bytes_max: usize) -> Failure {
+        let message = format!("the body is larger than {bytes_max} bytes ([server] max_body_bytes)");
+        Failure::http(Code::PayloadTooLarge, message)
     }
 
     /// A request that is not one: 400 by GraphQL over HTTP.

@@ -9,6 +9,7 @@ mod decode;
 pub mod describe;
 mod docs;
 mod encode;
+mod entities;
 mod links;
 mod negotiate;
 mod parameters;
@@ -35,6 +36,7 @@ pub use self::decode::PageSizes;
 use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
+use self::entities::EntityTable;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
 use self::parameters::{Parameter, members, parameters};
@@ -66,6 +68,8 @@ pub struct Options {
     pub etag: bool,
     pub body_bytes_max: usize,
     pub response_bytes_max: usize,
+    /// Of one batch get, whose body may be longer for that.
+    pub representations_max: usize,
     pub stream_idle_timeout: Duration,
 }
 
@@ -73,6 +77,7 @@ pub struct Options {
 pub struct Rest {
     options: Options,
     table: Table,
+    entities: EntityTable,
     forms: Cache<FormKey, Arc<Prepared>, ahash::RandomState>,
     /// The description, written when it is first asked for.
     description: OnceLock<Bytes>,
@@ -115,6 +120,7 @@ impl Rest {
     pub fn new(schema: &Schema, options: Options) -> Rest {
         Rest {
             table: Table::new(schema.model()),
+            entities: EntityTable::new(schema.model()),
             forms: Cache::builder()
                 .max_capacity(FORMS_BYTES_MAX)
                 .weigher(|_, prepared: &Arc<Prepared>| prepared.weight())
@@ -238,6 +244,11 @@ impl Exchange<'_> {
     async fn run(&self, body: Body) -> Result<Response<Body>, Failure> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
+        if let Some(entity) = self.rest.entities.find(below)
+            && (self.parts.method == Method::POST || self.rest.table.find(below).is_none())
+        {
+            return self.batch_get(entity, body).await;
+        }
         if self.parts.method == Method::OPTIONS
             && let Some(found) = self.rest.table.find(below)
         {
@@ -276,22 +287,31 @@ impl Exchange<'_> {
 
     /// The parameters in the body of a query that is sent by POST.
     async fn members(&self, body: Body) -> Result<Vec<Parameter<'static>>, Failure> {
-        let max = self.rest.options.body_bytes_max;
-        let bytes = match http_body_util::Limited::new(body, max).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");
-                return Err(Failure::new(Code::PayloadTooLarge, message));
-            }
-            Err(_) => return Err(Failure::new(Code::InvalidArgument, "the body ended early")),
-        };
+        let bytes = self.bytes(body, self.rest.options.body_bytes_max).await?;
         if bytes.is_empty() {
             return Ok(Vec::new());
         }
-        if !is_json(&self.parts.headers) {
-            return Err(Failure::new(Code::UnsupportedMediaType, "send the body as application/json in UTF-8"));
-        }
+        self.check_json()?;
         Ok(members(&bytes)?)
+    }
+
+    /// A whole body of so many bytes at most.
+    async fn bytes(&self, body: Body, max: usize) -> Result<Bytes, Failure> {
+        match http_body_util::Limited::new(body, max).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");
+                Err(Failure::new(Code::PayloadTooLarge, message))
+            }
+            Err(_) => Err(Failure::new(Code::InvalidArgument, "the body ended early")),
+        }
+    }
+
+    fn check_json(&self) -> Result<(), Failure> {
+        match is_json(&self.parts.headers) {
+            true => Ok(()),
+            false => Err(Failure::new(Code::UnsupportedMediaType, "send the body as application/json in UTF-8")),
+        }
     }
 
     /// What the server answers by itself: the description and the page over it.
