@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
-use crate::config::Config;
+use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
 use crate::plan::Limits;
@@ -139,6 +139,10 @@ impl Service {
             Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
         })?;
         let rest = config.rest.enabled.then(|| rest(config, &schema));
+        if rest.is_some() && !schema.model().mutations.is_empty() {
+            let made = executor.make_own_tables().await;
+            made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
+        }
         #[cfg(feature = "grpc-transport")]
         let grpc = grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         let engine = Arc::new(Engine::new(schema, executor, limits(config)));
@@ -207,6 +211,9 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
         stream_idle_timeout: config.server.stream_idle_timeout,
+        bulk_affected_max: config.rest.max_bulk_affected,
+        delete_shows_entity: config.rest.delete_response == DeleteResponse::Entity,
+        idempotency_ttl: config.rest.idempotency_ttl,
     };
     Rest::new(schema, options)
 }

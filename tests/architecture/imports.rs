@@ -15,7 +15,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("intent", &["error", "problem", "schema"]),
     ("plan", &["auth", "error", "intent", "problem", "schema"]),
     ("sql", &["error", "intent", "plan", "schema"]),
-    ("exec", &["auth", "config", "error", "plan", "schema", "sql"]),
+    ("exec", &["auth", "config", "error", "intent", "plan", "schema", "sql"]),
     ("codec", &["plan", "schema"]),
     ("engine", &["auth", "error", "exec", "intent", "plan", "schema", "sql"]),
     ("transport", &["auth", "codec", "engine", "error", "intent", "problem", "schema"]),

@@ -41,5 +41,7 @@ mod projects;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;
+mod rest_once;
 mod rest_streams;
+mod rest_writes;
 mod session_variables;
