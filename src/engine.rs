@@ -26,7 +26,7 @@ use crate::schema::bind::bind;
 use crate::sql::{Batch, Statement, write};
 
 /// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
-pub use crate::exec::{Change, Outcome, Pace, Rows};
+pub use crate::exec::{Change, Kept as KeptAnswer, Outcome, Pace, Pending, Rows};
 
 /// Bytes of written statements that are kept, about; those that are asked least go first.
 const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -209,7 +209,7 @@ impl Engine {
         if !is_apart || together.atomic {
             refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
         }
-        let change = self.executor.change(&batches, together, caller);
+        let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
         let mut outcome = change.instrument(tracing::debug_span!("execute")).await?;
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused

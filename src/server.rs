@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use self::callers::Callers;
 use self::wires::Faces;
 use crate::breaker::Breakers;
-use crate::config::Config;
+use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
 use crate::plan::Limits;
@@ -146,6 +146,10 @@ impl Service {
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
         let schema = Arc::new(schema);
+        if config.rest.enabled && !schema.model().mutations.is_empty() {
+            let made = executor.make_own_tables().await;
+            made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
+        }
         let breakers = breakers(config, &schema).map_err(Refusal::Problems)?;
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
         let engine = engine.guarded_by(breakers, entity_timeout(config));
@@ -239,6 +243,9 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         response_bytes_max: config.server.max_response_bytes,
         representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
+        bulk_affected_max: config.rest.max_bulk_affected,
+        delete_shows_entity: config.rest.delete_response == DeleteResponse::Entity,
+        idempotency_ttl: config.rest.idempotency_ttl,
     };
     Rest::new(schema, options)
 }

@@ -233,6 +233,50 @@ def feed(limit: int = 20, offset: int = 0) -> list[FeedItem]:
     return fraiseql.config(sql_source="v_feed_item")
 
 
+# --- What can be changed: functions in sql/50_functions.sql ---------------------------------------
+
+
+@fraiseql.input
+class CreateUserInput:
+    """Somebody new."""
+
+    name: str
+    email: str
+    age: int | None = None
+    bio: str | None = None
+    tags: list[str] = []
+
+
+@fraiseql.input
+class UpdateUserInput:
+    """What is to change; the rest stays as it is."""
+
+    id: ID
+    name: str | None
+    age: int | None
+    bio: str | None
+
+
+@fraiseql.mutation(sql_source="fn_create_user", operation="CREATE")
+def create_user(input: CreateUserInput) -> User:
+    """Open an account; an address has only one."""
+
+
+@fraiseql.mutation(sql_source="fn_update_user", operation="UPDATE")
+def update_user(input: UpdateUserInput) -> User:
+    """Change what is sent of a user."""
+
+
+@fraiseql.mutation(sql_source="fn_delete_user", operation="DELETE")
+def delete_user(id: ID) -> User | None:
+    """Close an account that never ordered anything."""
+
+
+@fraiseql.mutation(sql_source="fn_publish_post", operation="CUSTOM")
+def publish_post(id: ID) -> Post | None:
+    """Show a draft to everybody."""
+
+
 if __name__ == "__main__":
     fraiseql.export_schema(
         "schema.json",

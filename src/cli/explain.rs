@@ -23,7 +23,7 @@ pub struct ExplainArgs {
     query: String,
     #[command(flatten)]
     config: ConfigArgs,
-    /// Variables of the query, as JSON.
+    /// Variables of the query, or the body of a REST write, as JSON.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     variables: String,
     /// A role of the caller; may be given several times.
@@ -50,7 +50,7 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
     let intents = match (grpc_request(&arguments.query)?, rest_request(&arguments.query)) {
         (Some((method, request)), _) => grpc_intents(&config, &schema, method, request)?,
         (None, Some((method, target))) => {
-            let intent = rest(&config, &schema).intent(&schema, &method, target);
+            let intent = rest(&config, &schema).intent(&schema, &method, target, Value::Object(variables));
             let intent = intent.map_err(|error| Failed::Message(format!("the request was refused\n  {error}")))?;
             vec![(format!("{method} {target}"), intent)]
         }
@@ -67,7 +67,11 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
         let planned = planned.map_err(|error| Failed::Message(format!("{root}: {error}")))?;
         let outline = print(&planned);
         let statement = write(planned);
-        shown.push((root, outline, statement.text().to_owned()));
+        let mut sql = statement.text().to_owned();
+        if let Some(read_back) = statement.call().and_then(|call| call.read_back.as_ref()) {
+            sql = format!("{sql};\n{}", read_back.text());
+        }
+        shown.push((root, outline, sql));
     }
     if arguments.json {
         let roots: Vec<_> =

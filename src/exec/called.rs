@@ -116,7 +116,9 @@ impl Called {
             let message = format!("the function of {} returned {} rows for one call", call.mutation, rows.len());
             return Called::failed(function_failed(&call.mutation, message));
         }
-        let (mut changed, mut failure) = (!rows.is_empty(), None);
+        let is_null = |row: &Row| row.try_get::<usize, IsNull>(mutate::VALUE).is_ok_and(|null| null.0);
+        let ids: Vec<String> = rows.iter().filter_map(|row| row.try_get(mutate::ID).ok().flatten()).collect();
+        let (mut changed, mut failure) = (!ids.is_empty() || !rows.iter().all(is_null), None);
         for row in rows.iter().filter(|_| call.is_response) {
             match response(call, row) {
                 Ok(Ok(has_changed)) => changed = has_changed,
@@ -124,8 +126,6 @@ impl Called {
                 Err(error) => return Called::failed(error),
             }
         }
-        let ids: Vec<String> = rows.iter().filter_map(|row| row.try_get(mutate::ID).ok().flatten()).collect();
-        let is_null = |row: &Row| row.try_get::<usize, IsNull>(mutate::VALUE).is_ok_and(|null| null.0);
         let is_whole = rows.iter().all(|row| !is_null(row) && row.try_get(mutate::IS_WHOLE).unwrap_or(true));
         let id = ids.first().filter(|_| ids.len() == 1).cloned();
         let kept: Vec<Row> = rows.into_iter().filter(|row| !is_null(row)).collect();

@@ -7,12 +7,15 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{BoxFuture, FutureExt};
+
 use super::called::{Called, Reading, called_of, complete, read_of};
 use super::rows::Rows;
 use super::transaction::{Loss, Transaction};
 use super::{Outcome, Pace, ViewExecutor, timeout};
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result};
+use crate::intent::Once;
 use crate::plan::mutate::Reads;
 use crate::sql::Batch;
 
@@ -51,12 +54,22 @@ pub(super) type Part<'b> = (&'b Batch, Range<usize>);
 impl ViewExecutor {
     /// Runs calls for a caller. A lone call that fails is an error; among several, what failed stands in its
     /// place, unless they stand together.
-    pub async fn change(&self, batches: &[Batch], together: Together, caller: &Caller) -> Result<Outcome> {
+    ///
+    /// Under a key, what a lone call says of its failure is kept like any answer, so it is no error either.
+    pub async fn change(
+        &self,
+        batches: &[Batch],
+        together: Together,
+        once: Option<&Once>,
+        caller: &Caller,
+    ) -> Result<Outcome> {
+        if let Some(once) = once.filter(|_| !together.dry_run) {
+            return self.change_once(batches, together, once, caller).await;
+        }
         let all: Vec<Part<'_>> = batches.iter().map(|batch| (batch, 0..batch.len())).collect();
         let count: usize = batches.iter().map(Batch::len).sum();
-        let deadline = Instant::now() + self.options.database.statement_timeout;
         let mut called = if count == 1 || together.atomic || together.dry_run {
-            self.settled(&all, together, caller, deadline).await?
+            self.patiently(|| self.transaction(&all, together, caller).boxed()).await?
         } else {
             let mut called = Vec::with_capacity(count);
             for batch in batches {
@@ -64,29 +77,14 @@ impl ViewExecutor {
             }
             called
         };
-        let Some(first) = batches.first() else {
-            return Err(Error::invalid("there is nothing to do"));
-        };
-        self.read_afterwards(first, &mut called, caller).await?;
-        let read_back = first.statement.call().and_then(|call| call.read_back.as_ref());
-        let statement =
-            read_back.filter(|_| called.iter().any(|call| call.is_read)).unwrap_or(&first.statement).clone();
-        let mut rows = Vec::with_capacity(called.len());
-        let mut changes = Vec::with_capacity(called.len());
-        for call in called {
-            let change = complete(&first.statement, call.change, call.rows.len());
-            if change.is_ok() {
-                rows.extend(call.rows);
-            }
-            changes.push(change);
+        if let Some(first) = batches.first() {
+            self.read_afterwards(first, &mut called, caller).await?;
         }
-        if count == 1 && changes.iter().any(Result::is_err) {
-            return Err(changes
-                .into_iter()
-                .find_map(Result::err)
-                .unwrap_or_else(|| Error::invalid("nothing was done")));
+        let mut outcome = Outcome::of_calls(batches.first(), called)?;
+        match outcome.changes.pop_if(|change| count == 1 && change.is_err()) {
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => Ok(outcome),
         }
-        Ok(Outcome { statement, rows: Rows::kept(rows), changes })
     }
 
     /// Each half by itself when the whole fails, until the call that makes it fail stands alone.
@@ -96,8 +94,8 @@ impl ViewExecutor {
         let mut open = Vec::with_capacity(2);
         open.push(0..batch.len());
         while let Some(part) = open.pop().filter(|part| !part.is_empty()) {
-            let deadline = Instant::now() + self.options.database.statement_timeout;
-            match self.settled(&[(batch, part.clone())], apart, caller, deadline).await {
+            let parts = [(batch, part.clone())];
+            match self.patiently(|| self.transaction(&parts, apart, caller).boxed()).await {
                 Ok(some) => called.extend(some),
                 Err(error) if error.stale => return Err(error),
                 Err(error) if part.len() > 1 && is_of_a_call(&error) => {
@@ -111,19 +109,13 @@ impl ViewExecutor {
         Ok(called)
     }
 
-    /// One transaction, tried again while it loses against others.
-    async fn settled(
-        &self,
-        parts: &[Part<'_>],
-        together: Together,
-        caller: &Caller,
-        deadline: Instant,
-    ) -> Result<Vec<Called>> {
+    /// One transaction within its time, tried again while it loses against others.
+    pub(super) async fn patiently<'f, T>(&self, attempt: impl Fn() -> BoxFuture<'f, Result<T>>) -> Result<T> {
         let limit = self.options.database.statement_timeout;
+        let deadline = Instant::now() + limit;
         let mut collisions = 0;
         loop {
-            let attempt = self.transaction(parts, together, caller);
-            match tokio::time::timeout_at(deadline.into(), attempt).await {
+            match tokio::time::timeout_at(deadline.into(), attempt()).await {
                 Ok(Err(error)) if error.collided && collisions < COLLISIONS_MAX => {
                     collisions += 1;
                     tokio::time::sleep(pause(collisions)).await;
@@ -142,9 +134,9 @@ impl ViewExecutor {
                     || batch.statement.call().is_some_and(|call| call.reads == Reads::Always)
             });
         let grouped = looks || !self.options.session.is_empty();
-        let mut transaction = match Transaction::prepare(self, parts, grouped, caller).await {
+        let mut transaction = match Transaction::prepare(self, parts, grouped, &[], caller).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
-            Err(error) if error.lost_connection => Transaction::prepare(self, parts, grouped, caller).await?,
+            Err(error) if error.lost_connection => Transaction::prepare(self, parts, grouped, &[], caller).await?,
             result => result?,
         };
         let ending = if together.dry_run { "ROLLBACK" } else { "COMMIT" };
@@ -157,23 +149,7 @@ impl ViewExecutor {
             transaction.done();
             return Ok(parts.first().map(|(batch, part)| called_of(batch, part.len(), rows)).unwrap_or_default());
         }
-        let mut called = Vec::new();
-        for (i, (batch, part)) in parts.iter().enumerate() {
-            let steps = transaction.call(i, batch, part, None);
-            let rows = transaction.send(steps, Loss::Nothing).await?;
-            let mut some = called_of(batch, part.len(), rows);
-            let failed = some.iter().position(|call| call.change.is_err());
-            if let Some(at) = failed.filter(|_| together.atomic && (parts.len() > 1 || part.len() > 1)) {
-                let at = at + called.len();
-                transaction.end("ROLLBACK", Loss::Nothing).await?;
-                let error = some.swap_remove(at - called.len()).change.err();
-                return Err(at_call(error.unwrap_or_else(|| Error::invalid("a call failed")), at));
-            }
-            called.extend(some);
-        }
-        if let Some((batch, _)) = parts.first() {
-            transaction.read(batch, &mut called).await?;
-        }
+        let called = transaction.run(parts, together).await?;
         transaction.end(ending, if together.dry_run { Loss::Nothing } else { Loss::Unknown }).await?;
         Ok(called)
     }
@@ -199,6 +175,26 @@ impl ViewExecutor {
         }
         reading.place(called);
         Ok(())
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// The calls of one mutation, whose statements all have one shape.
+    pub(super) fn of_calls(first: Option<&Batch>, called: Vec<Called>) -> Result<Outcome> {
+        let Some(Batch { statement, .. }) = first else { return Err(Error::invalid("there is nothing to do")) };
+        let read_back = statement.call().and_then(|call| call.read_back.as_ref());
+        let shown = read_back.filter(|_| called.iter().any(|call| call.is_read)).unwrap_or(statement).clone();
+        let (mut rows, mut changes) = (Vec::with_capacity(called.len()), Vec::with_capacity(called.len()));
+        for call in called {
+            let change = complete(statement, call.change, call.rows.len());
+            if change.is_ok() {
+                rows.extend(call.rows);
+            }
+            changes.push(change);
+        }
+        Ok(Outcome { statement: shown, rows: Rows::kept(rows), changes, pending: None, kept: None })
     }
 }
 
@@ -236,10 +232,6 @@ fn again(error: &Error) -> Error {
         ..Error::new(error.stage, error.code, error.message.clone())
     }
     .because(error.cause.as_ref().map(ToString::to_string).unwrap_or_default())
-}
-
-fn at_call(error: Error, position: usize) -> Error {
-    Error { message: format!("[{position}]: {}", error.message), ..error }
 }
 
 /// Between half and the whole of a time that doubles.

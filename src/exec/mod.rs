@@ -7,6 +7,7 @@
 mod called;
 mod cancel;
 mod change;
+mod idempotency;
 mod inspect;
 mod pool;
 mod ready;
@@ -23,9 +24,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::types::Type;
 
+use idempotency::Usable;
 use pool::Pools;
 
 pub use change::{Change, Together};
+pub use idempotency::{Kept, Pending};
 pub use pool::on_worker;
 pub use rows::Rows;
 
@@ -54,6 +57,7 @@ pub struct ViewExecutor {
     options: Options,
     /// One permit for each connection that streams may hold.
     streams: Arc<Semaphore>,
+    usable: Usable,
 }
 
 /// How rows will be read, which decides how long they may take.
@@ -73,6 +77,10 @@ pub struct Outcome {
     pub rows: Rows,
     /// Of a mutation: what became of each call, in order; the rows are theirs, one behind the other.
     pub changes: Vec<Result<Change>>,
+    /// Under a key: the transaction, which commits with the answer.
+    pub pending: Option<Pending>,
+    /// Under a key that was answered before: that answer, and nothing else.
+    pub kept: Option<Kept>,
 }
 
 // === impl Outcome ===
@@ -99,7 +107,7 @@ impl ViewExecutor {
     pub fn new(options: Options) -> Result<ViewExecutor, String> {
         let pools = Pools::new(&options)?;
         let streams = Arc::new(Semaphore::new(options.database.stream_connections));
-        Ok(ViewExecutor { pools, options, streams })
+        Ok(ViewExecutor { pools, options, streams, usable: Usable::new() })
     }
 
     /// Runs a statement for a caller. Rows can be read as soon as PostgreSQL has accepted it.
@@ -122,7 +130,7 @@ impl ViewExecutor {
             result => result?,
         };
         let rows = rows.of(statement.clone()).holding(permit);
-        Ok(Outcome { statement, rows, changes: Vec::new() })
+        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None, kept: None })
     }
 
     /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.

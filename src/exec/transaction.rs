@@ -8,8 +8,8 @@ use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Row};
 
-use super::called::{Called, Reading, read_of};
-use super::change::Part;
+use super::called::{Called, Reading, called_of, read_of};
+use super::change::{Part, Together};
 use super::pool::Running;
 use super::ready::Ready;
 use super::rows::{fits, stale};
@@ -40,7 +40,8 @@ pub(super) struct Transaction {
     opening: Vec<Step>,
     calls: Vec<Arc<Ready>>,
     read_back: Option<Arc<Ready>>,
-    endings: HashMap<&'static str, Arc<Ready>>,
+    /// The statements of its own: how it ends, and those about keys.
+    own: HashMap<&'static str, Arc<Ready>>,
 }
 
 // === impl Step ===
@@ -62,15 +63,16 @@ impl Transaction {
         executor: &ViewExecutor,
         parts: &[Part<'_>],
         grouped: bool,
+        texts: &[&'static str],
         caller: &Caller,
     ) -> Result<Transaction> {
         let mut running = Running::on(executor.pools.get().await?);
-        let (mut opening, mut endings) = (Vec::new(), HashMap::new());
+        let (mut opening, mut own) = (Vec::new(), HashMap::new());
         if grouped {
             let steps = session::opening(&mut running, "BEGIN", &executor.options.session, caller).await?;
             opening = steps.into_iter().map(|(ready, parameters)| Step::new(ready, parameters)).collect();
-            for ending in ["COMMIT", "ROLLBACK"] {
-                endings.insert(ending, Arc::new(running.ready(ending).await?));
+            for text in ["COMMIT", "ROLLBACK"].iter().chain(texts) {
+                own.insert(*text, Arc::new(running.ready(text).await?));
             }
         }
         let (mut calls, mut read_back) = (Vec::with_capacity(parts.len()), None);
@@ -81,7 +83,7 @@ impl Transaction {
                 read_back = Some(Arc::new(running.ready(statement.text()).await?));
             }
         }
-        Ok(Transaction { running, opening, calls, read_back, endings })
+        Ok(Transaction { running, opening, calls, read_back, own })
     }
 
     /// The steps of a call, with those that open the transaction before the first and its end behind, if any.
@@ -90,7 +92,7 @@ impl Transaction {
         if let Some(ready) = self.calls.get(position) {
             steps.push(Step::new(ready.clone(), batch.parameters(part.clone())).asked());
         }
-        steps.extend(ending.and_then(|ending| Some(Step::new(self.endings.get(ending)?.clone(), Vec::new()))));
+        steps.extend(ending.and_then(|ending| Some(Step::new(self.own.get(ending)?.clone(), Vec::new()))));
         steps
     }
 
@@ -105,6 +107,44 @@ impl Transaction {
             }
             Err(error) => Err(self.failed(error, loss).await),
         }
+    }
+
+    /// Runs calls, looks at what they say, and reads what has to be read. The transaction stays open, unless
+    /// calls that stand together fail.
+    pub async fn run(&mut self, parts: &[Part<'_>], together: Together) -> Result<Vec<Called>> {
+        let count: usize = parts.iter().map(|(_, part)| part.len()).sum();
+        let mut called: Vec<Called> = Vec::with_capacity(count);
+        for (i, (batch, part)) in parts.iter().enumerate() {
+            let steps = self.call(i, batch, part, None);
+            let rows = self.send(steps, Loss::Nothing).await?;
+            called.extend(called_of(batch, part.len(), rows));
+        }
+        let failed = called.iter().position(|call| call.change.is_err());
+        if let Some(position) = failed.filter(|_| together.atomic && count > 1) {
+            self.end("ROLLBACK", Loss::Nothing).await?;
+            let error = called.swap_remove(position).change.err();
+            return Err(at_call(error.unwrap_or_else(|| Error::invalid("a call failed")), position));
+        }
+        if let Some((batch, _)) = parts.first() {
+            self.read(batch, &mut called).await?;
+        }
+        Ok(called)
+    }
+
+    /// Runs a statement of its own.
+    pub async fn ask(&mut self, text: &str, parameters: Vec<Param>) -> Result<Vec<Row>> {
+        let mut steps = std::mem::take(&mut self.opening);
+        steps.extend(self.own.get(text).map(|ready| Step::new(ready.clone(), parameters).asked()));
+        self.send(steps, Loss::Nothing).await
+    }
+
+    /// Runs a last statement of its own and commits.
+    pub async fn finish(mut self, text: &str, parameters: Vec<Param>) -> Result<()> {
+        let last = self.own.get(text).map(|ready| Step::new(ready.clone(), parameters));
+        let commit = self.own.get("COMMIT").map(|ready| Step::new(ready.clone(), Vec::new()));
+        self.send(last.into_iter().chain(commit).collect(), Loss::Unknown).await?;
+        self.running.finish();
+        Ok(())
     }
 
     /// Reads what was written, where it takes the place of what the function returned.
@@ -125,7 +165,7 @@ impl Transaction {
     }
 
     pub async fn end(&mut self, ending: &'static str, loss: Loss) -> Result<()> {
-        let Some(ready) = self.endings.get(ending).cloned() else { return Ok(()) };
+        let Some(ready) = self.own.get(ending).cloned() else { return Ok(()) };
         self.send(vec![Step::new(ready, Vec::new())], loss).await?;
         self.running.finish();
         Ok(())
@@ -137,7 +177,7 @@ impl Transaction {
     }
 
     async fn failed(&mut self, error: tokio_postgres::Error, loss: Loss) -> Error {
-        let is_over = self.endings.is_empty() || self.running.client().batch_execute("ROLLBACK").await.is_ok();
+        let is_over = self.own.is_empty() || self.running.client().batch_execute("ROLLBACK").await.is_ok();
         let mut error = if is_over { self.running.fail(error) } else { sqlstate::error(error) };
         if error.lost_connection {
             error.message = match loss {
@@ -150,6 +190,10 @@ impl Transaction {
         }
         error
     }
+}
+
+fn at_call(error: Error, position: usize) -> Error {
+    Error { message: format!("[{position}]: {}", error.message), ..error }
 }
 
 /// Sends a statement at the first poll, and reads all its rows: a function returns as many as its author meant.

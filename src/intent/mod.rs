@@ -41,6 +41,20 @@ pub struct Mutate {
     pub dry_run: bool,
     /// Served by a statement for any number of calls, even where there is only one.
     pub is_batch: bool,
+    /// Under a key of the client's: its answer is kept, and given again to who sends the same.
+    pub once: Option<Once>,
+}
+
+/// A key under which something happens once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Whose key it is, and for what.
+    pub scope: String,
+    pub key: String,
+    /// Of everything that the answer depends on.
+    pub digest: String,
+    /// How long the answer is kept.
+    pub ttl_secs: u64,
 }
 
 /// One root field of a query, one REST read, one read RPC, or the entities of one type by one key.
@@ -113,7 +127,16 @@ pub struct Cursor(pub Vec<Option<value::Slot>>);
 impl Mutate {
     /// One call, which nothing else depends on.
     pub fn one(form: Arc<Form>, input: Input, arguments: Vec<Arguments>, values: Values) -> Mutate {
-        Mutate { form, calls: vec![input], arguments, values, atomic: false, dry_run: false, is_batch: false }
+        Mutate {
+            form,
+            calls: vec![input],
+            arguments,
+            values,
+            atomic: false,
+            dry_run: false,
+            is_batch: false,
+            once: None,
+        }
     }
 
     /// The same for some of the calls.
@@ -123,6 +146,7 @@ impl Mutate {
             calls: calls.to_vec(),
             arguments: self.arguments.clone(),
             values: self.values.clone(),
+            once: self.once.clone(),
             ..*self
         }
     }

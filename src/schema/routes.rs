@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Argument, Endpoint, Model, Operation, Returns, Scalar, TypeDef, TypeOf};
+use super::model::{Argument, ArgumentRole, Endpoint, Model, Operation, Returns, Scalar, TypeDef, TypeOf};
 use super::name::{Name, camel_case, pascal_case, plural, snake_case};
 
 /// One method on one path, both as clients use them.
@@ -19,6 +19,8 @@ pub struct Route {
     /// Of a query or a mutation.
     pub endpoint: Name,
     pub is_mutation: bool,
+    /// The mutation is called for each row that the filters of this list leave.
+    pub bulk_over: Option<Name>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,15 +44,28 @@ pub fn routes(model: &Model) -> Vec<Route> {
             Some(rest) => (Method::of_name(&rest.method), rest.path.clone()),
             None => (Method::Get, query_path(model, query)),
         };
-        routes.push(Route { method, path, endpoint: query.name.clone(), is_mutation: false });
+        routes.push(Route { method, path, endpoint: query.name.clone(), is_mutation: false, bulk_over: None });
     }
     for mutation in model.mutations.values() {
         let derived = match &mutation.rest {
             Some(rest) => vec![(Method::of_name(&rest.method), rest.path.clone())],
             None => mutation_routes(model, mutation),
         };
-        let route = |(method, path)| Route { method, path, endpoint: mutation.name.clone(), is_mutation: true };
+        let route = |(method, path)| Route {
+            method,
+            path,
+            endpoint: mutation.name.clone(),
+            is_mutation: true,
+            bulk_over: None,
+        };
         routes.extend(derived.into_iter().map(route));
+    }
+    let bulk: Vec<Route> = model.mutations.values().filter_map(|mutation| bulk_route(model, mutation)).collect();
+    for route in bulk {
+        let is_taken = |other: &Route| other.method == route.method && shape(&other.path) == shape(&route.path);
+        if !routes.iter().any(is_taken) {
+            routes.push(route);
+        }
     }
     routes
 }
@@ -177,6 +192,50 @@ fn mutation_routes(model: &Model, mutation: &Endpoint) -> Vec<(Method, String)> 
         Operation::Delete => vec![(Method::Delete, format!("{one}/{action}"))],
         Operation::Custom => vec![(Method::Post, format!("{one}/{action}"))],
     }
+}
+
+/// A list's own path changes or deletes the rows that its filters leave, where one row can be.
+fn bulk_route(model: &Model, mutation: &Endpoint) -> Option<Route> {
+    let type_name = subject(model, mutation)?;
+    let method = match mutation.operation {
+        Some(Operation::Update) => Method::Patch,
+        Some(Operation::Delete) => Method::Delete,
+        Some(Operation::Create | Operation::Custom) | None => return None,
+    };
+    let key = key_argument(mutation).or_else(|| input_key(model, mutation))?;
+    let is_plain = mutation.rest.is_none() && mutation.returns == Returns::One && &*key == "id";
+    if !is_plain
+        || !is_main_mutation(model, mutation, &type_name)
+        || !model.types.get(&type_name)?.fields.contains_key("id")
+    {
+        return None;
+    }
+    let path = format!("/{}", resource(model, &type_name));
+    let list = model.queries.values().find(|query| {
+        query.returns == Returns::Many
+            && query.item == type_name
+            && format!("/{}", query.name) == path
+            && query.rest.is_none()
+    });
+    let list = list.filter(|list| list.argument_with(&ArgumentRole::Where).is_some())?;
+    Some(Route { method, path, endpoint: mutation.name.clone(), is_mutation: true, bulk_over: Some(list.name.clone()) })
+}
+
+/// The path of one row of the type that a mutation is about, with the key between braces.
+pub fn location(model: &Model, mutation: &Endpoint) -> Option<String> {
+    let type_name = subject(model, mutation)?;
+    let single = |query: &&Endpoint| {
+        query.returns == Returns::One
+            && query.item == type_name
+            && is_main(model, query)
+            && key_argument(query).is_some()
+    };
+    let query = model.queries.values().find(single)?;
+    let path = match &query.rest {
+        Some(rest) => rest.path.clone(),
+        None => query_path(model, query),
+    };
+    (parameters(&path).count() == 1).then_some(path)
 }
 
 /// The type that a mutation is about: the one it returns, the first of a union that is not an error,

@@ -16,7 +16,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("intent", &["error", "problem", "schema"]),
     ("plan", &["auth", "error", "intent", "problem", "schema"]),
     ("sql", &["error", "intent", "plan", "schema"]),
-    ("exec", &["auth", "config", "error", "plan", "schema", "sql"]),
+    ("exec", &["auth", "config", "error", "intent", "plan", "schema", "sql"]),
     ("codec", &["plan", "schema"]),
     ("engine", &["auth", "breaker", "error", "exec", "intent", "plan", "schema", "sql"]),
     ("type_system", &["intent", "schema"]),

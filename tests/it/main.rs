@@ -66,7 +66,9 @@ mod refusals;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;
+mod rest_once;
 mod rest_streams;
+mod rest_writes;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;

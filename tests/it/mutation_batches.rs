@@ -41,6 +41,7 @@ fn batch(engine: &Engine, name: &str, fields: &[&str], calls: &[Json]) -> Mutate
         atomic: false,
         dry_run: false,
         is_batch: true,
+        once: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::harness::crate_path;
 use crate::service::{Api, compiled};
 use crate::world;
 
-/// The world with a mutation of each kind, which this build describes and does not serve.
+/// The world with a mutation of each kind.
 fn schema() -> Json {
     let mut schema = world::schema();
     schema["input_types"] = json!([{"name": "ThingInput", "fields": world::fields(&["name: String!", "size: Int"])}]);
@@ -34,7 +34,9 @@ fn schema() -> Json {
 
 async fn api() -> (crate::harness::Database, Api) {
     let database = world::database();
-    database.execute("CREATE FUNCTION fn_x(p_input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'");
+    database.execute(
+        "CREATE FUNCTION fn_x(p_input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(t) FROM v_thing t LIMIT 1'",
+    );
     let api = Api::with(&database, &schema(), "").await;
     (database, api)
 }

@@ -58,7 +58,7 @@ impl Methods {
         let (mut values, mut arguments) = (Values::default(), vec![Arguments::default()]);
         prepared.below(schema, wanted.joins.as_ref(), &mut values, &mut arguments)?;
         let form = prepared.form.clone();
-        Ok(Mutate { form, calls, arguments, values, atomic: false, dry_run: false, is_batch: false })
+        Ok(Mutate { form, calls, arguments, values, atomic: false, dry_run: false, is_batch: false, once: None })
     }
 }
 

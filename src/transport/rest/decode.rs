@@ -104,6 +104,15 @@ pub fn prepare(
         let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
         return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
     }
+    if matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_)) {
+        if text.is_some() {
+            let message = format!("{} returns {} and has nothing to select", endpoint.name, endpoint.item);
+            return Err(Error::invalid(message).at("select"));
+        }
+        let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
+        let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
+        return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
+    }
     let (selection, sites) = select(schema, &endpoint.item, text, limits)?;
     let fields = fields(&selection);
     let selection = match (mode, selection) {

@@ -6,6 +6,7 @@
 mod entities;
 mod operators;
 mod schemas;
+mod writes;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
@@ -18,7 +19,7 @@ use super::negotiate::Media;
 use super::select::fields_of;
 use crate::error::Code;
 use crate::intent::filter::is_sortable;
-use crate::schema::model::{Argument, ArgumentRole, Endpoint, Model, Operation, Returns};
+use crate::schema::model::{Argument, ArgumentRole, Endpoint, Model, Returns};
 use crate::schema::routes::{Method, OPENAPI_PATH, Route, entity_routes, parameters, routes};
 use crate::schema::{Kind, Schema};
 
@@ -118,8 +119,8 @@ impl Writer<'_> {
         }
         let mut given: Vec<Json> = parameters(&route.path).map(|name| self.path_parameter(endpoint, name)).collect();
         if route.is_mutation {
-            let body = self.body(endpoint, &route.path);
-            if let Some(body) = body {
+            given.extend(self.write_parameters(route, endpoint));
+            if let Some(body) = self.body(route, endpoint) {
                 operation.insert("requestBody".to_owned(), body);
             }
         } else {
@@ -267,34 +268,11 @@ impl Writer<'_> {
         list
     }
 
-    /// What a mutation is sent: its arguments, less those of the path.
-    fn body(&self, endpoint: &Endpoint, path: &str) -> Option<Json> {
-        let in_path: Vec<&str> = parameters(path).collect();
-        let sent = endpoint.arguments.values().filter(|argument| !in_path.contains(&&*argument.name));
-        let sent: Vec<&Argument> = sent.collect();
-        let schema = match sent.as_slice() {
-            [] => return None,
-            [only] if self.schema.model().inputs.contains_key(only.ty.innermost()) => {
-                type_schema(self.schema, &only.ty)
-            }
-            sent => schemas::input_object(self.schema, sent.iter().copied()),
-        };
-        Some(json!({"required": true, "content": {"application/json": {"schema": present(schema)}}}))
-    }
-
     fn responses(&self, route: &Route, endpoint: &Endpoint) -> Json {
-        let mut responses = Map::new();
         if route.is_mutation {
-            let status = if endpoint.operation == Some(Operation::Create) && route.method == Method::Post {
-                "201"
-            } else {
-                "200"
-            };
-            responses.insert(status.to_owned(), self.answer(endpoint, &[Media::Json]));
-            responses.insert("501".to_owned(), refusal(Code::Unimplemented));
-            responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Error"}));
-            return Json::Object(responses);
+            return self.write_responses(route, endpoint);
         }
+        let mut responses = Map::new();
         responses.insert("200".to_owned(), self.answer(endpoint, Media::of_endpoint(self.schema, endpoint)));
         if self.options.etag {
             responses.insert("304".to_owned(), json!({"description": "The client has this answer already."}));
@@ -419,6 +397,8 @@ fn refusal(code: Code) -> Json {
         Code::NotFound => "There is no such row.",
         Code::PayloadTooLarge => "The body is too large.",
         Code::UnsupportedMediaType => "The body is not JSON.",
+        Code::Conflict => "It contradicts what is there.",
+        Code::ValidationFailed => "It was understood and refused.",
         Code::NotAcceptable => "No media type that the client accepts can be served.",
         Code::Unavailable => "The database cannot be reached, or has no connection free.",
         Code::Timeout => "The answer took too long.",
@@ -427,8 +407,6 @@ fn refusal(code: Code) -> Json {
         | Code::DataMismatch
         | Code::Unauthenticated
         | Code::Forbidden
-        | Code::Conflict
-        | Code::ValidationFailed
         | Code::TooComplex
         | Code::RateLimited
         | Code::CircuitBreakerOpen

@@ -10,6 +10,7 @@ pub mod describe;
 mod docs;
 mod encode;
 mod entities;
+mod input;
 mod links;
 mod negotiate;
 mod parameters;
@@ -18,6 +19,7 @@ mod routes;
 mod select;
 mod sites;
 mod stream;
+mod write;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -71,6 +73,12 @@ pub struct Options {
     /// Of one batch get, whose body may be longer for that.
     pub representations_max: usize,
     pub stream_idle_timeout: Duration,
+    /// Most rows that one request writes.
+    pub bulk_affected_max: u64,
+    /// What is deleted is answered, instead of nothing.
+    pub delete_shows_entity: bool,
+    /// How long the answer under an `Idempotency-Key` is kept.
+    pub idempotency_ttl: Duration,
 }
 
 /// The REST wire of one schema.
@@ -160,15 +168,21 @@ impl Rest {
         Failure::from(error).respond(id)
     }
 
-    /// The intent behind `GET /rest/users?limit=3`; for `explain`.
-    pub fn intent(&self, schema: &Schema, method: &Method, target: &str) -> Result<Intent, Error> {
+    /// The intent behind `GET /rest/users?limit=3`, or a write with this body; for `explain`.
+    pub fn intent(&self, schema: &Schema, method: &Method, target: &str, body: Json) -> Result<Intent, Error> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let below = path.strip_prefix(self.options.path.as_str()).unwrap_or(path);
         let (route, values) = self.route(method, below, path).map_err(|failure| *failure.error)?;
-        let endpoint = self.read_endpoint(schema, route).map_err(|failure| *failure.error)?;
+        let endpoint = self.endpoint(schema, route).map_err(|failure| *failure.error)?;
+        let given = parameters(query)?;
+        if self.table.route(route).is_mutation {
+            let members = body.as_object().cloned().unwrap_or_default();
+            let path = path_values(self.table.names(route), &values)?;
+            let input = input::input(schema, endpoint, &path, members)?;
+            return Ok(Intent::Mutate(self.mutate(schema, endpoint, route, vec![input], &given, false)?));
+        }
         let wanted = Wanted { stream: false, counted: false };
-        let decoded = self.decode(schema, endpoint, route, &values, parameters(query)?, wanted)?;
-        Ok(Intent::Read(decoded.read))
+        Ok(Intent::Read(self.decode(schema, endpoint, route, &values, given, wanted)?.read))
     }
 
     /// The route of a path, with the values of its parameters.
@@ -192,15 +206,10 @@ impl Rest {
         }
     }
 
-    fn read_endpoint<'s>(&self, schema: &'s Schema, route: usize) -> Result<&'s Endpoint, Failure> {
-        let known = self.table.route(route);
-        match self.table.endpoint(route, schema.model()) {
-            Some(endpoint) if !known.is_mutation => Ok(endpoint),
-            Some(_) | None => {
-                let message = format!("{} is declared, but this build does not serve it yet", known.endpoint);
-                Err(Failure::new(Code::Unimplemented, message))
-            }
-        }
+    fn endpoint<'s>(&self, schema: &'s Schema, route: usize) -> Result<&'s Endpoint, Failure> {
+        self.table.endpoint(route, schema.model()).ok_or_else(|| {
+            Failure::new(Code::Internal, format!("{} is not in the schema", self.table.route(route).endpoint))
+        })
     }
 
     fn decode(
@@ -259,7 +268,10 @@ impl Exchange<'_> {
         }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
         let schema = self.engine.schema_for(self.caller);
-        let endpoint = self.rest.read_endpoint(&schema, route)?;
+        let endpoint = self.rest.endpoint(&schema, route)?;
+        if self.rest.table.route(route).is_mutation {
+            return self.write(body, route, &values, &schema, endpoint).await;
+        }
         let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
         let preferences = Preferences::of(&self.parts.headers);
         let wanted = Wanted { stream: media != Media::Json, counted: preferences.count };

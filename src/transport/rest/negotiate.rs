@@ -14,11 +14,17 @@ pub enum Media {
     Csv,
 }
 
-/// Preferences (RFC 7240) that a read knows.
+/// Preferences (RFC 7240).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Preferences {
-    /// `count=exact`; `planned` and `estimated` are answered with the exact number too.
+    /// Of a read, `count=exact`; `planned` and `estimated` are answered with the exact number too.
     pub count: bool,
+    /// Of a write, `return=minimal` or `return=representation`.
+    pub minimal: Option<bool>,
+    /// Of a write, `tx=rollback`: everything but the change itself.
+    pub rollback: bool,
+    /// Of a write, `max-affected=N`.
+    pub affected_max: Option<u64>,
 }
 
 // === impl Media ===
@@ -120,8 +126,13 @@ impl Preferences {
             for preference in text.split([',', ';']) {
                 let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
                 let value = value.trim().trim_matches('"');
-                if name.trim().eq_ignore_ascii_case("count") && ["exact", "planned", "estimated"].contains(&value) {
-                    preferences.count = true;
+                match (name.trim().to_ascii_lowercase().as_str(), value) {
+                    ("count", "exact" | "planned" | "estimated") => preferences.count = true,
+                    ("return", "minimal") => preferences.minimal = Some(true),
+                    ("return", "representation") => preferences.minimal = Some(false),
+                    ("tx", "rollback") => preferences.rollback = true,
+                    ("max-affected", number) => preferences.affected_max = number.parse().ok(),
+                    _ => {}
                 }
             }
         }
@@ -135,6 +146,12 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     let (name, rest) = value.split_once(';').unwrap_or((value, ""));
     let rest = rest.to_ascii_lowercase();
     name.trim().eq_ignore_ascii_case("application/json") && (!rest.contains("charset=") || rest.contains("utf-8"))
+}
+
+/// Whether the body says that it is lines of JSON.
+pub fn is_ndjson(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Media::Ndjson.matches(value.split(';').next().unwrap_or_default().trim()) == Some(2)
 }
 
 /// Whether the client has the answer with this tag already (RFC 9110, section 13.1.2: weakly compared).

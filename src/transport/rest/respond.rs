@@ -46,6 +46,9 @@ impl Failure {
         if let Some(argument) = &self.error.argument {
             details.insert("argument".to_owned(), json!(argument));
         }
+        if let Some(hint) = &self.error.hint {
+            details.insert("hint".to_owned(), json!(hint));
+        }
         if matches!(self.error.code, Code::Internal | Code::DataMismatch) {
             details.insert("requestId".to_owned(), json!(request_id));
         }

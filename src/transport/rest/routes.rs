@@ -76,6 +76,11 @@ impl Table {
         &self.routes[position]
     }
 
+    /// The first route of a query.
+    pub fn position(&self, query: &str) -> Option<usize> {
+        self.routes.iter().position(|route| !route.is_mutation && &*route.endpoint == query)
+    }
+
     /// The parameters of a route's path.
     pub fn names(&self, position: usize) -> &[Name] {
         &self.names[position]

@@ -6,6 +6,8 @@ use http::Method;
 
 use super::describe::Info;
 use super::{Options, PageSizes, Rest, SelectLimits};
+use serde_json::Value as Json;
+
 use crate::intent::Intent;
 use crate::intent::selection::{ConnectionPart, Selected, Selection};
 use crate::schema::Schema;
@@ -32,6 +34,9 @@ pub fn wire(schema: &Schema) -> Rest {
         response_bytes_max: 1 << 20,
         representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),
+        bulk_affected_max: 10,
+        delete_shows_entity: false,
+        idempotency_ttl: Duration::from_secs(60),
     };
     Rest::new(schema, options)
 }
@@ -39,7 +44,7 @@ pub fn wire(schema: &Schema) -> Rest {
 /// The selection, the arguments of each place and the values, or the refusal.
 fn decoded(target: &str) -> Result<(String, String, String), String> {
     let schema = schema();
-    let intent = wire(&schema).intent(&schema, &Method::GET, target);
+    let intent = wire(&schema).intent(&schema, &Method::GET, target, Json::Null);
     let intent = intent.map_err(|error| format!("{} {}", error.code.name(), error.message))?;
     let Intent::Read(read) = intent else { panic!("{target} is no read") };
     let arguments: Vec<String> = read.arguments.iter().map(|site| format!("{site:?}")).collect();

@@ -42,6 +42,16 @@ pub fn components(schema: &Schema) -> Json {
                 "name": "Prefer", "in": "header", "required": false, "schema": {"type": "string"},
                 "description": "`count=exact` adds how many rows there are in all, as `meta.total`.",
             },
+            "PreferOfWrite": {
+                "name": "Prefer", "in": "header", "required": false, "schema": {"type": "string"},
+                "description": "`return=minimal` or `return=representation`; `tx=rollback` answers and changes nothing; \
+                     `max-affected=N` refuses to touch more rows.",
+            },
+            "IdempotencyKey": {
+                "name": "Idempotency-Key", "in": "header", "required": false,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "The same request with the same key happens once, and is given the same answer.",
+            },
             "IfNoneMatch": {
                 "name": "If-None-Match", "in": "header", "required": false, "schema": {"type": "string"},
                 "description": "The `ETag` of an answer that the client has; 304 says that it still holds.",

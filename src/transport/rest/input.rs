@@ -1,0 +1,130 @@
+//! What a write is sent → the inputs of its calls.
+
+use http::HeaderMap;
+use serde_json::{Map, Value as Json};
+
+use super::conditions::typed;
+use super::negotiate::{is_json, is_ndjson};
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::mutation::{Input, input_of};
+use crate::intent::value::shown;
+use crate::schema::Schema;
+use crate::schema::model::{Argument, Endpoint, InputDef, TypeOf};
+use crate::schema::name::{Name, snake_case};
+
+/// The body of a write.
+#[derive(Debug, PartialEq)]
+pub enum Sent {
+    One(Map<String, Json>),
+    /// An array, or lines.
+    Many(Vec<Map<String, Json>>),
+}
+
+/// Reads a body; none at all is an object without members.
+pub fn sent(headers: &HeaderMap, bytes: &[u8]) -> Result<Sent> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Sent::One(Map::new()));
+    }
+    if is_ndjson(headers) {
+        let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
+        return lines.map(|(i, line)| object(parsed(line, i + 1)?)).collect::<Result<_>>().map(Sent::Many);
+    }
+    if !is_json(headers) {
+        let message = "send the body as application/json in UTF-8, or lines of it as application/x-ndjson";
+        return Err(Error::new(Stage::Decode, Code::UnsupportedMediaType, message).at("Content-Type"));
+    }
+    match parsed(bytes, 1)? {
+        Json::Array(items) => items.into_iter().map(object).collect::<Result<_>>().map(Sent::Many),
+        other => object(other).map(Sent::One),
+    }
+}
+
+fn parsed(text: &[u8], line: usize) -> Result<Json> {
+    serde_json::from_slice(text).map_err(|error| {
+        let at = if line > 1 { format!(" in line {line}") } else { String::new() };
+        Error::invalid(format!("the body is not JSON{at}: {error}"))
+    })
+}
+
+fn object(json: Json) -> Result<Map<String, Json>> {
+    match json {
+        Json::Object(members) => Ok(members),
+        other => Err(Error::invalid(format!("the body holds {} where an object is needed", shown(&other)))),
+    }
+}
+
+/// The input of one call: the members of a body, and the values of the path. The fields of a lone input
+/// object are the members themselves.
+pub fn input(
+    schema: &Schema,
+    mutation: &Endpoint,
+    path: &[(Name, String)],
+    mut members: Map<String, Json>,
+) -> Result<Input> {
+    let mut arguments = Map::new();
+    for (name, text) in path {
+        let Some(argument) = mutation.arguments.get(name) else { continue };
+        unsaid(&mut members, name)?;
+        arguments.insert(name.to_string(), typed(schema, argument.ty.innermost(), text));
+    }
+    match lone(schema, mutation, path) {
+        Some((argument, declared)) => {
+            let is_wrapped = members.len() == 1 && !declared.fields.contains_key(&argument.name);
+            let mut fields = match members.get(&*argument.name) {
+                Some(Json::Object(fields)) if is_wrapped => fields.clone(),
+                Some(_) | None => members,
+            };
+            for (name, text) in path {
+                if let Some(field) = declared.fields.get(name) {
+                    unsaid(&mut fields, name)?;
+                    fields.insert(name.to_string(), typed(schema, field.ty.innermost(), text));
+                }
+            }
+            arguments.insert(argument.name.to_string(), Json::Object(fields));
+        }
+        None => arguments.extend(members),
+    }
+    let declared: Vec<&Argument> = mutation.arguments.values().collect();
+    input_of(schema, &declared, arguments)
+}
+
+/// What has to be in a body that replaces the whole: names that it lacks.
+pub fn absent<'m>(
+    schema: &'m Schema,
+    mutation: &'m Endpoint,
+    path: &[(Name, String)],
+    members: &Map<String, Json>,
+) -> Vec<&'m Name> {
+    let names: Vec<&Name> = match lone(schema, mutation, path) {
+        Some((_, declared)) => declared.fields.keys().collect(),
+        None => mutation.arguments.keys().collect(),
+    };
+    let is_given = |name: &Name| {
+        members.contains_key(&**name)
+            || members.contains_key(&snake_case(name))
+            || path.iter().any(|(known, _)| known == name)
+    };
+    names.into_iter().filter(|name| !is_given(name)).collect()
+}
+
+/// The input object that is the only argument besides those of the path.
+fn lone<'m>(
+    schema: &'m Schema,
+    mutation: &'m Endpoint,
+    path: &[(Name, String)],
+) -> Option<(&'m Argument, &'m InputDef)> {
+    let mut sent = mutation.arguments.values().filter(|argument| !path.iter().any(|(name, _)| *name == argument.name));
+    let argument = sent.next().filter(|_| sent.next().is_none())?;
+    match &argument.ty.of {
+        TypeOf::Named(name) => schema.model().inputs.get(name).map(|declared| (argument, declared)),
+        TypeOf::List(_) => None,
+    }
+}
+
+/// The path says it already.
+fn unsaid(members: &mut Map<String, Json>, name: &Name) -> Result<()> {
+    if members.contains_key(&**name) || members.contains_key(&snake_case(name)) {
+        return Err(Error::invalid(format!("{name} stands in the path; leave it out of the body")).at(&**name));
+    }
+    Ok(())
+}
