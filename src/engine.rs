@@ -3,6 +3,7 @@
 //! Statements are cached by what chose them: the form, the structure of the arguments, and which of
 //! the schema's grants the caller holds. Values choose nothing, so a repeat costs a look-up.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +15,18 @@ use tracing::Instrument;
 use crate::auth::Caller;
 use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
-use crate::exec::ViewExecutor;
-use crate::intent::{Arguments, Intent};
+use crate::exec::{Together, ViewExecutor};
+use crate::intent::mutation::{Given, Input, given};
+use crate::intent::{Arguments, Intent, Mutate};
 use crate::plan::guard::{Held, claim, held};
 use crate::plan::visible::visible;
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
-use crate::sql::{Statement, write};
+use crate::sql::{Batch, Statement, write};
 
 /// What a transport gets back, and how fast it will read it; it knows nothing else of `exec`.
-pub use crate::exec::{Outcome, Pace, Rows};
+pub use crate::exec::{Change, Outcome, Pace, Rows};
 
 /// Bytes of written statements that are kept, about; those that are asked least go first.
 const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -77,6 +79,14 @@ struct StatementKey {
     form: u64,
     arguments: Vec<Arguments>,
     held: Held,
+    call: Option<CallKey>,
+}
+
+/// What chooses the statement of a mutation besides: which parameters are given, and whether it is called once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct CallKey {
+    given: Given,
+    is_batch: bool,
 }
 
 /// The same, borrowed from an intent.
@@ -85,11 +95,12 @@ struct StatementKeyRef<'a> {
     form: u64,
     arguments: &'a [Arguments],
     held: &'a Held,
+    call: Option<CallKey>,
 }
 
 impl Equivalent<StatementKey> for StatementKeyRef<'_> {
     fn equivalent(&self, key: &StatementKey) -> bool {
-        self.form == key.form && *self.arguments == *key.arguments && *self.held == key.held
+        self.form == key.form && *self.arguments == *key.arguments && *self.held == key.held && self.call == key.call
     }
 }
 
@@ -151,11 +162,11 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew; a few times, since the next change may come meanwhile.
-    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+    pub async fn answer(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.generation();
-            match self.attempt(caller, &intent, pace).await {
+            match self.attempt(caller, intent, pace).await {
                 Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
                 result => return result,
             }
@@ -164,30 +175,83 @@ impl Engine {
     }
 
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
+        let read = match intent {
+            Intent::Read(read) => read,
+            Intent::Mutate(mutate) => return self.mutate(caller, mutate).await,
+        };
         let statement = self.statement(caller, intent)?;
-        let Intent::Read(read) = intent;
         let parameters = if statement.claims().is_empty() {
             statement.parameters(&read.values)?
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
+        // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
+        let running = pin!(self.executor.run(statement, parameters, caller, pace));
+        running.instrument(tracing::debug_span!("execute")).await
+    }
+
+    /// Runs the calls of a mutation: those next to each other that give the same parameters as one statement.
+    async fn mutate(&self, caller: &Caller, mutate: &Mutate) -> Result<Outcome> {
+        let is_apart = mutate.calls.len() > 1;
+        let (mut batches, mut refused) = (Vec::new(), Vec::with_capacity(mutate.calls.len()));
+        for calls in self.alike(mutate) {
+            let statement = self.statement(caller, &Intent::Mutate(mutate.part(calls)))?;
+            let mut inputs = calls.to_vec();
+            for (name, claimed) in statement.call().map(|call| call.injected.as_slice()).unwrap_or_default() {
+                let value = serde_json::Value::String(claim(caller, claimed)?);
+                inputs.iter_mut().for_each(|input| drop(input.insert(name.clone(), value.clone())));
+            }
+            let (batch, results) = Batch::new(statement, mutate.values.clone(), &inputs)?;
+            batches.push(batch);
+            refused.extend(results);
+        }
+        let together = Together { atomic: mutate.atomic, dry_run: mutate.dry_run };
+        if !is_apart || together.atomic {
+            refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
+        }
+        let change = self.executor.change(&batches, together, caller);
+        let mut outcome = change.instrument(tracing::debug_span!("execute")).await?;
+        let mut changes = std::mem::take(&mut outcome.changes).into_iter();
+        outcome.changes = refused
+            .into_iter()
+            .filter_map(|result| match result {
+                Ok(()) => changes.next(),
+                Err(error) => Some(Err(error)),
+            })
+            .collect();
+        Ok(outcome)
+    }
+
+    /// The calls of a mutation in runs that one statement serves.
+    fn alike<'m>(&self, mutate: &'m Mutate) -> Vec<&'m [Input]> {
+        let schema = self.schema();
+        match schema.call(mutate.form.name()) {
+            Some(call) => mutate.calls.chunk_by(|one, other| given(call, one) == given(call, other)).collect(),
+            None => vec![mutate.calls.as_slice()],
+        }
     }
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
     pub fn statement(&self, caller: &Caller, intent: &Intent) -> Result<Arc<Statement>> {
         let bound = self.bound.load();
-        let Intent::Read(read) = intent;
         let held = held(&bound.schema, caller);
-        let key = StatementKeyRef { form: read.form.id, arguments: &read.arguments, held: &held };
+        let (form, arguments, call) = match intent {
+            Intent::Read(read) => (&read.form, &read.arguments, None),
+            Intent::Mutate(mutate) => {
+                let first = bound.schema.call(mutate.form.name()).zip(mutate.calls.first());
+                let given = first.map(|(call, input)| given(call, input)).unwrap_or_default();
+                (&mutate.form, &mutate.arguments, Some(CallKey { given, is_batch: mutate.is_batch }))
+            }
+        };
+        let key = StatementKeyRef { form: form.id, arguments, held: &held, call };
         if let Some(kept) = bound.statements.get(&key) {
             return Ok(kept.statement);
         }
         let plan = tracing::debug_span!("plan").in_scope(|| plan(&bound.schema, caller, self.limits, intent))?;
         let statement = Arc::new(tracing::debug_span!("write").in_scope(|| write(plan)));
-        let key = StatementKey { form: read.form.id, arguments: read.arguments.clone(), held };
+        let key = StatementKey { form: form.id, arguments: arguments.clone(), held, call };
         // The structure of the arguments takes about as much as the text that it becomes.
-        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * read.form.selection.field_count();
+        let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * form.selection.field_count();
         let kept = Kept { statement: statement.clone(), weight: u32::try_from(bytes).unwrap_or(u32::MAX) };
         bound.statements.insert(key, kept);
         Ok(statement)
@@ -201,7 +265,8 @@ impl Engine {
             return Ok(());
         }
         let schema = self.schema();
-        let found = self.executor.inspect(&schema.wanted()).await?;
+        // On the heap: it is rare, and whatever a request can become is moved with it.
+        let found = Box::pin(self.executor.inspect(&schema.wanted())).await?;
         let bound = bind(schema.model().clone(), found).map_err(|problems| {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))

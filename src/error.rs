@@ -49,12 +49,18 @@ pub struct Error {
     pub message: String,
     /// The argument, field or parameter that was wrong, as the caller spelled it.
     pub argument: Option<String>,
+    /// What to do about it, in the words of the function that refused.
+    pub hint: Option<String>,
     /// Seconds after which a retry makes sense.
     pub retry_after_secs: Option<u64>,
     /// The database has changed since the statement was planned: bind the schema again and ask again.
     pub stale: bool,
     /// The connection was gone before anything ran.
     pub lost_connection: bool,
+    /// The transaction lost against another one and was undone: asked again, it may succeed.
+    pub collided: bool,
+    /// A value that must be unique was there already.
+    pub duplicate: bool,
     /// For the log only.
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -143,9 +149,12 @@ impl Error {
             code,
             message: message.into(),
             argument: None,
+            hint: None,
             retry_after_secs: None,
             stale: false,
             lost_connection: false,
+            collided: false,
+            duplicate: false,
             cause: None,
         }
     }

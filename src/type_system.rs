@@ -11,7 +11,7 @@ use std::fmt::Write;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::intent::arguments::list_arguments;
-use crate::intent::filter::{DIRECTIONS, Operators, Word, is_sortable};
+use crate::intent::filter::{DIRECTIONS, Operators, Word, is_filterable, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Field, Returns, Scalar, TypeRef};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
@@ -34,8 +34,16 @@ pub struct Marks {
     pub types: HashMap<Name, String>,
     /// By type and field.
     pub fields: HashMap<(Name, Name), String>,
+    /// On the inputs that filter and order by a field, by type and field.
+    pub inputs: HashMap<(Name, Name), String>,
     /// On the types of a page of a connection.
     pub pages: String,
+}
+
+impl Marks {
+    fn input(&self, owner: &Name, field: &Field) -> &str {
+        self.inputs.get(&(owner.clone(), field.name.clone())).map_or("", String::as_str)
+    }
 }
 
 /// The type system definition of a schema.
@@ -257,8 +265,8 @@ impl SdlWriter<'_> {
         let fields = output_fields(self.schema, name);
         let _ = writeln!(self.out, "\"What a list of {name} is filtered by.\"\ninput {name}WhereInput {{");
         for field in fields.values().filter(|field| is_filterable(self.schema, field)) {
-            let ty = self.filter_type(field);
-            let _ = writeln!(self.out, "  {}: {ty}", field.name);
+            let (ty, mark) = (self.filter_type(field), self.marks.input(name, field));
+            let _ = writeln!(self.out, "  {}: {ty}{mark}", field.name);
         }
         for word in ["and", "or", "not"].into_iter().filter(|word| !fields.contains_key(*word)) {
             let ty = if word == "not" { format!("{name}WhereInput") } else { format!("[{name}WhereInput!]") };
@@ -285,7 +293,7 @@ impl SdlWriter<'_> {
         let fields = output_fields(self.schema, name);
         let _ = writeln!(self.out, "\"One step of an order of {name}.\"\ninput {name}OrderByInput {{");
         for field in fields.values().filter(|field| field.join.is_none() && is_sortable(self.schema, field)) {
-            let _ = writeln!(self.out, "  {}: OrderDirection", field.name);
+            let _ = writeln!(self.out, "  {}: OrderDirection{}", field.name, self.marks.input(name, field));
         }
         self.out.push_str("}\n\n");
     }
@@ -380,14 +388,6 @@ pub fn output_fields<'s>(schema: &'s Schema, name: &str) -> &'s IndexMap<Name, F
         Kind::Object(object) => &object.fields,
         Kind::Interface(interface) => &interface.fields,
         Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => &NONE,
-    }
-}
-
-fn is_filterable(schema: &Schema, field: &Field) -> bool {
-    match schema.kind(field.ty.innermost()) {
-        Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) => true,
-        Kind::Interface(_) => field.join.is_none(),
-        Kind::Union(_) => false,
     }
 }
 

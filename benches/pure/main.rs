@@ -71,7 +71,7 @@ fn statement_known(bencher: Bencher, name: &str) {
     let caller = Caller::anonymous();
     bencher.bench_local(|| {
         let statement = shop.engine.statement(&caller, &intent).ok()?;
-        let fraiseql::intent::Intent::Read(read) = &intent;
+        let fraiseql::intent::Intent::Read(read) = &intent else { panic!("the benches only read") };
         statement.parameters(&read.values).ok()
     });
 }

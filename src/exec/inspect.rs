@@ -1,7 +1,7 @@
 //! Reads from PostgreSQL's catalog what the schema names.
 //!
-//! Three statements whatever the size of the schema, sent together: columns, functions, types. Types
-//! are resolved here, because a domain may lie over an array of a domain.
+//! A handful of statements whatever the size of the schema, sent together: columns, functions, the rows
+//! that they return, types. Types are resolved here, because a domain may lie over an array of a domain.
 
 use std::collections::HashMap;
 
@@ -24,12 +24,23 @@ const COLUMNS: &str = "\
 const FUNCTIONS: &str = "\
     SELECT wanted.position, n.nspname::text, p.proname::text, p.proargnames::text[], p.proargmodes::text[], \
            coalesce(p.proallargtypes, p.proargtypes::oid[]), p.pronargdefaults::int4, p.pronargs::int4, \
-           p.prorettype, p.proretset \
+           p.prorettype, p.proretset, p.oid \
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(schema, name, position) \
     JOIN pg_catalog.pg_proc p ON p.proname = wanted.name AND p.prokind = 'f' \
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
     WHERE CASE WHEN wanted.schema = '' THEN pg_catalog.pg_function_is_visible(p.oid) ELSE n.nspname = wanted.schema END \
     ORDER BY wanted.position, p.oid";
+
+/// The columns of the rows that functions of a composite type return.
+const ROW_COLUMNS: &str = "\
+    SELECT p.oid, a.attname::text, a.atttypid \
+    FROM unnest($1::text[], $2::text[]) AS wanted(schema, name) \
+    JOIN pg_catalog.pg_proc p ON p.proname = wanted.name AND p.prokind = 'f' \
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+    JOIN pg_catalog.pg_type t ON t.oid = p.prorettype \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped \
+    WHERE CASE WHEN wanted.schema = '' THEN pg_catalog.pg_function_is_visible(p.oid) ELSE n.nspname = wanted.schema END \
+    ORDER BY p.oid, a.attnum";
 
 const TYPES: &str = "\
     SELECT t.oid, t.typname::text, t.typtype::text, t.typelem, t.typbasetype, t.typcategory::text, \
@@ -66,10 +77,11 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
     let names: Vec<&str> = wanted.functions.iter().map(RelationName::local).collect();
     let relation_parameters: &[&(dyn ToSql + Sync)] = &[&relations];
     let function_parameters: &[&(dyn ToSql + Sync)] = &[&schemas, &names];
-    let (encoding, columns, functions, types, compared) = tokio::try_join!(
+    let (encoding, columns, functions, row_columns, types, compared) = tokio::try_join!(
         client.query_one("SELECT current_setting('server_encoding')", &[]),
         client.query(COLUMNS, relation_parameters),
         client.query(FUNCTIONS, function_parameters),
+        client.query(ROW_COLUMNS, function_parameters),
         client.query(TYPES, &[]),
         client.query(COMPARED, &[]),
     )?;
@@ -83,9 +95,13 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
         });
         relation.columns.insert(row.get(3), types.resolve(row.get(4)));
     }
+    let mut rows_returned: HashMap<u32, Vec<(String, PgType)>> = HashMap::new();
+    for row in &row_columns {
+        rows_returned.entry(row.get(0)).or_default().push((row.get(1), types.resolve(row.get(2))));
+    }
     for row in &functions {
         let overloads = catalog.functions.entry(asked(&wanted.functions, row)).or_default();
-        overloads.push(function(row, &types));
+        overloads.push(function(row, &types, &rows_returned));
     }
     let is_complete = wanted.relations.iter().all(|name| catalog.relations.contains_key(name))
         && catalog.functions.len() == wanted.functions.len();
@@ -114,7 +130,7 @@ fn quoted(name: &RelationName) -> String {
     }
 }
 
-fn function(row: &Row, types: &Types) -> Function {
+fn function(row: &Row, types: &Types, rows_returned: &HashMap<u32, Vec<(String, PgType)>>) -> Function {
     let names: Vec<String> = row.get::<_, Option<Vec<String>>>(3).unwrap_or_default();
     let all: Vec<u32> = row.get(5);
     let modes: Vec<String> = row.get::<_, Option<Vec<String>>>(4).unwrap_or_else(|| vec!["i".to_owned(); all.len()]);
@@ -133,7 +149,8 @@ fn function(row: &Row, types: &Types) -> Function {
         }
     }
     if returns.is_empty() {
-        returns.push((String::new(), types.resolve(row.get(8))));
+        let single = || vec![(String::new(), types.resolve(row.get(8)))];
+        returns = rows_returned.get(&row.get(10)).cloned().unwrap_or_else(single);
     }
     Function { schema: row.get(1), name: row.get(2), parameters, returns, returns_set: row.get(9) }
 }

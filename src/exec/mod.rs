@@ -4,7 +4,9 @@
 //! statement cancelled, and the connection goes back to the pool only when both the cancel has been
 //! answered and the statement has ended: sooner, and the cancel would hit whatever runs next.
 
+mod called;
 mod cancel;
+mod change;
 mod inspect;
 mod pool;
 mod ready;
@@ -12,7 +14,9 @@ mod rows;
 mod session;
 mod sqlstate;
 mod tls;
+mod transaction;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +25,7 @@ use tokio_postgres::types::Type;
 
 use pool::Pools;
 
+pub use change::{Change, Together};
 pub use pool::on_worker;
 pub use rows::Rows;
 
@@ -29,7 +34,7 @@ use crate::config::{Database, SessionVariable};
 use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
-use crate::sql::{Param, Statement};
+use crate::sql::{BindKind, Param, Statement};
 use pool::{Pooled, Running};
 
 /// What the executor needs of the configuration.
@@ -66,6 +71,8 @@ pub enum Pace {
 pub struct Outcome {
     statement: Arc<Statement>,
     pub rows: Rows,
+    /// Of a mutation: what became of each call, in order; the rows are theirs, one behind the other.
+    pub changes: Vec<Result<Change>>,
 }
 
 // === impl Outcome ===
@@ -115,7 +122,7 @@ impl ViewExecutor {
             result => result?,
         };
         let rows = rows.of(statement.clone()).holding(permit);
-        Ok(Outcome { statement, rows })
+        Ok(Outcome { statement, rows, changes: Vec::new() })
     }
 
     /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.
@@ -141,10 +148,10 @@ impl ViewExecutor {
         deadline: Option<Instant>,
     ) -> Result<Rows> {
         let pooled = self.pools.get().await?;
-        let started = self.start(pooled, statement, parameters, caller);
+        let mut started = pin!(self.start(pooled, statement, parameters, caller));
         let Some(deadline) = deadline else { return started.await };
         let limit = self.options.database.statement_timeout;
-        match tokio::time::timeout_at(deadline.into(), started).await {
+        match tokio::time::timeout_at(deadline.into(), started.as_mut()).await {
             Ok(rows) => Ok(rows?.until(deadline, limit)),
             Err(_) => Err(timeout(limit)),
         }
@@ -159,7 +166,7 @@ impl ViewExecutor {
     ) -> Result<Rows> {
         let mut running = Running::on(pooled);
         if !self.options.session.is_empty() {
-            return session::start(running, statement, parameters, &self.options.session, caller).await;
+            return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }
         let ready = running.ready(statement.text()).await?;
         let rows = ready.query(running.client(), parameters).await;
@@ -199,6 +206,16 @@ impl Param {
     /// The type that the statement's text spells for this parameter.
     pub(crate) fn pg_type(&self) -> Type {
         match self {
+            Param::Null(BindKind::Bool, false) => Type::BOOL,
+            Param::Null(BindKind::Int8, false) => Type::INT8,
+            Param::Null(BindKind::Float8, false) => Type::FLOAT8,
+            Param::Null(BindKind::Uuid, false) => Type::UUID,
+            Param::Null(BindKind::Text, false) => Type::TEXT,
+            Param::Null(BindKind::Bool, true) => Type::BOOL_ARRAY,
+            Param::Null(BindKind::Int8, true) => Type::INT8_ARRAY,
+            Param::Null(BindKind::Float8, true) => Type::FLOAT8_ARRAY,
+            Param::Null(BindKind::Uuid, true) => Type::UUID_ARRAY,
+            Param::Null(BindKind::Text, true) => Type::TEXT_ARRAY,
             Param::Bool(_) => Type::BOOL,
             Param::Int8(_) => Type::INT8,
             Param::Float8(_) => Type::FLOAT8,

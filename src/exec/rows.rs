@@ -19,7 +19,9 @@ use crate::sql::Statement;
 
 /// A stream of raw rows. Dropping it early cancels the statement.
 pub struct Rows {
-    stream: Pin<Box<RowStream>>,
+    stream: Option<Pin<Box<RowStream>>>,
+    /// Rows that were read before they were handed out.
+    kept: std::vec::IntoIter<Row>,
     /// The end of the transaction group that the statement runs in.
     commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     /// What the statement ended with, while its transaction has not.
@@ -41,10 +43,25 @@ impl Rows {
         commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
     ) -> Rows {
         Rows {
-            stream: Box::pin(stream),
+            stream: Some(Box::pin(stream)),
+            kept: Vec::new().into_iter(),
             commit,
             ended: None,
             running: Some(running),
+            deadline: None,
+            unchecked: None,
+            permit: None,
+        }
+    }
+
+    /// Rows whose statement has ended.
+    pub(super) fn kept(rows: Vec<Row>) -> Rows {
+        Rows {
+            stream: None,
+            kept: rows.into_iter(),
+            commit: None,
+            ended: None,
+            running: None,
             deadline: None,
             unchecked: None,
             permit: None,
@@ -68,6 +85,9 @@ impl Rows {
 
     /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
+        if let Some(row) = self.kept.next() {
+            return Some(Ok(row));
+        }
         // What has ended stays ended; the stream itself would take a second question for a lost connection.
         self.running.as_ref()?;
         // Most rows have arrived already: a timer is made only for those that have not.
@@ -90,11 +110,12 @@ impl Rows {
 
     /// As [`Rows::next`], for who is polled himself and keeps the time himself.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
-        if self.running.is_none() {
-            return Poll::Ready(None);
+        if let Some(row) = self.kept.next() {
+            return Poll::Ready(Some(Ok(row)));
         }
+        let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
-            match ready!(self.stream.as_mut().poll_next(context)) {
+            match ready!(stream.as_mut().poll_next(context)) {
                 Some(Ok(row)) => return Poll::Ready(Some(self.checked(row))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
@@ -132,12 +153,12 @@ impl std::fmt::Debug for Rows {
 
 /// Whether a row has the columns that were planned. PostgreSQL refuses to run a prepared statement
 /// whose own columns have changed, but prepares the same text on another connection without a word.
-fn fits(shape: &Shape, row: &Row) -> bool {
+pub(super) fn fits(shape: &Shape, row: &Row) -> bool {
     let (wires, columns) = (shape.wires(), row.columns());
     wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == column.type_().oid())
 }
 
-fn stale() -> Error {
+pub(super) fn stale() -> Error {
     let error = Error::new(Stage::Execute, Code::Internal, "the schema and the database differ");
     Error { stale: true, ..error.because("the statement's columns are not those that it was planned for") }
 }

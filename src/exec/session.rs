@@ -11,12 +11,28 @@ use std::task::Poll;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::pool::Running;
+use super::ready::Ready;
 use super::rows::Rows;
 use super::sqlstate;
 use crate::auth::Caller;
 use crate::config::{SessionVariable, VariableSource};
 use crate::error::Result;
 use crate::sql::{Param, Statement};
+
+/// What opens a transaction for a caller, prepared and ready to be sent.
+pub(super) async fn opening(
+    running: &mut Running,
+    begin: &str,
+    variables: &[SessionVariable],
+    caller: &Caller,
+) -> Result<Vec<(Ready, Vec<Param>)>> {
+    let mut opening = vec![(running.ready(begin).await?, Vec::new())];
+    if !variables.is_empty() {
+        let values = variables.iter().map(|variable| Param::Text(value(variable, caller))).collect();
+        opening.push((running.ready(&settings_text(variables)).await?, values));
+    }
+    Ok(opening)
+}
 
 pub(super) async fn start(
     mut running: Running,

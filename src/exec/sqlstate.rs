@@ -19,6 +19,11 @@ pub(super) fn error(error: tokio_postgres::Error) -> Error {
     };
     let (code, message) = describe(&state, &error);
     let mut mapped = Error::new(Stage::Execute, code, message);
+    if is_raised(&state) {
+        mapped.hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
+    }
+    mapped.collided = matches!(state.code(), "40001" | "40P01");
+    mapped.duplicate = state == SqlState::UNIQUE_VIOLATION;
     mapped.stale = is_stale(&state);
     mapped.lost_connection = matches!(state, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN);
     mapped.because(described(error))
@@ -36,25 +41,42 @@ fn is_stale(state: &SqlState) -> bool {
         || *state == SqlState::INVALID_SCHEMA_NAME
 }
 
+/// A function's own RAISE: its words are meant for the caller.
+fn is_raised(state: &SqlState) -> bool {
+    matches!(state.code(), "P0001" | "P0002")
+}
+
+/// The one table. PostgreSQL's own texts quote what is stored, so they stay in the log.
 fn describe(state: &SqlState, error: &tokio_postgres::Error) -> (Code, String) {
     let said = || error.as_db_error().map(|db| db.message().to_owned()).unwrap_or_default();
-    let internal = || (Code::Internal, "the database could not answer".to_owned());
-    match state.code() {
-        "57014" => (Code::Timeout, "the statement was cancelled".to_owned()),
-        "40001" | "40P01" => (Code::Conflict, "the statement collided with another; try again".to_owned()),
-        "23505" => (Code::Conflict, "a value that must be unique exists already".to_owned()),
-        "42501" => (Code::Forbidden, "the database does not allow this".to_owned()),
-        "57P01" | "57P02" | "57P03" | "53300" => (Code::Unavailable, "the database is not available".to_owned()),
-        "53100" | "53200" | "53400" => (Code::Unavailable, "the database is out of a resource".to_owned()),
-        // A regular expression, a number or a date that only PostgreSQL could judge.
-        "2201B" | "22003" | "22007" | "22008" | "22P02" | "22021" => (Code::InvalidArgument, said()),
+    let (code, message) = match state.code() {
+        "57014" => (Code::Timeout, "the statement was cancelled"),
+        "40001" | "40P01" => (Code::Conflict, "the statement collided with another; try again"),
+        "23505" | "23P01" => (Code::Conflict, "a value that must be unique exists already"),
+        "23502" => (Code::ValidationFailed, "a value that must be there is missing"),
+        "23503" => (Code::ValidationFailed, "something that is referred to does not exist, or is still referred to"),
+        "23514" => (Code::ValidationFailed, "a value is not among those that the database allows"),
+        "42501" => (Code::Forbidden, "the database does not allow this"),
+        "57P01" | "57P02" | "57P03" | "53300" => (Code::Unavailable, "the database is not available"),
+        "53100" | "53200" | "53400" => (Code::Unavailable, "the database is out of a resource"),
+        "P0001" => return (Code::ValidationFailed, said()),
+        "P0002" => return (Code::NotFound, said()),
+        // A regular expression is the caller's own, and what is wrong with it only PostgreSQL can tell.
+        "2201B" => return (Code::InvalidArgument, said()),
+        "22001" => (Code::InvalidArgument, "a text is too long"),
+        "22003" => (Code::InvalidArgument, "a number is out of range"),
+        "22007" | "22008" => (Code::InvalidArgument, "a date or a time is not one, or is out of range"),
+        "22012" => (Code::InvalidArgument, "a number was divided by zero"),
+        "22021" => (Code::InvalidArgument, "a text has characters that cannot be stored"),
+        "22P02" => (Code::InvalidArgument, "a value is not of the type that it has to be of"),
         code => match &code[..2] {
-            "08" => (Code::Unavailable, "the connection to the database was lost".to_owned()),
-            "22" => (Code::InvalidArgument, said()),
-            "23" => (Code::ValidationFailed, "the database refused a value".to_owned()),
-            _ => internal(),
+            "08" => (Code::Unavailable, "the connection to the database was lost"),
+            "22" => (Code::InvalidArgument, "the database cannot use a value"),
+            "23" => (Code::ValidationFailed, "the database refused a value"),
+            _ => (Code::Internal, "the database could not answer"),
         },
-    }
+    };
+    (code, message.to_owned())
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

@@ -198,7 +198,7 @@ impl<E: Encoding> EntityBatch<'_, E> {
                     wanted.required.iter().try_for_each(|(field, set)| has(object, field, set, representation))?;
                     Some(stored(schema, object, representation)?)
                 }
-                Asked::Entities(_) | Asked::Query(_) => None,
+                Asked::Entities(_) | Asked::Endpoint(_) => None,
             };
             let entry = groups.entry((entity.name.clone(), key));
             let index = entry.index();
@@ -221,7 +221,7 @@ impl<E: Encoding> EntityBatch<'_, E> {
         loop {
             let seen = self.engine.generation();
             let intent = Intent::Read(self.read(group, unique)?);
-            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
             match self.rows(outcome, unique).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,
@@ -335,6 +335,6 @@ fn key_of(value: &Value) -> Option<Key<'_>> {
         Value::Int(number) => Some(Key::Int(*number)),
         Value::Uuid(uuid) => Some(Key::Uuid(*uuid.as_bytes())),
         Value::Text(text) => Some(Key::Text(text.as_bytes())),
-        Value::Bool(_) | Value::Float(_) | Value::List(_) => None,
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => None,
     }
 }

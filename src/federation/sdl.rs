@@ -29,7 +29,12 @@ fn marks(schema: &Schema, federation: &Federation) -> Marks {
     for (name, directives, fields) in types.chain(interfaces) {
         marks.types.insert(name.clone(), printed(directives));
         for field in fields.values() {
-            marks.fields.insert((name.clone(), field.name.clone()), printed(of_field(field)));
+            let place = (name.clone(), field.name.clone());
+            // Who may not see a field may not look for its values either.
+            let hides = |directive: &Directive| ["inaccessible", "tag"].contains(&directive.name.as_str());
+            let (directives, hiding) = (of_field(field), of_field(field).into_iter().filter(hides).collect());
+            marks.inputs.insert(place.clone(), printed(hiding));
+            marks.fields.insert(place, printed(directives));
         }
     }
     marks.extended = model.types.values().filter(|object| object.extends).map(|object| object.name.clone()).collect();
@@ -96,4 +101,97 @@ fn application(schema: &Schema, directive: &Directive) -> String {
         .collect();
     let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
     format!("@{}{arguments}", directive.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::sdl;
+    use crate::schema::compile::{Project, ProjectFederation, Source, compile};
+
+    const SPECIFICATION: &str = "https://specs.apollo.dev/federation/";
+
+    /// What a type `A` with the key `id` becomes, with more of it, of its field `x`, and of the federation block.
+    fn printed(of_type: Value, of_field: Value, of_block: Value) -> String {
+        let merge = |mut whole: Value, part: Value| {
+            for (key, value) in part.as_object().unwrap() {
+                whole[key] = value.clone();
+            }
+            whole
+        };
+        let x = merge(json!({"name": "x", "type": "Int"}), of_field);
+        let a = json!({"name": "A", "sql_source": "v_a", "key_fields": ["id"], "fields": [{"name": "id", "type": "ID"}, x]});
+        let schema = json!({"types": [merge(a, of_type)], "federation": merge(json!({"enabled": true}), of_block)});
+        let project = Project { service: "a".to_owned(), federation: None };
+        let compiled = compile(&Source { file: "schema.json", text: &schema.to_string() }, &project);
+        sdl(&compiled.unwrap_or_else(|problems| panic!("{problems:#?}")).model)
+    }
+
+    fn link_of(text: &str) -> &str {
+        text.lines().nth(1).unwrap().trim()
+    }
+
+    #[test]
+    fn the_link_names_the_lowest_version_that_has_the_imports() {
+        let directive = |name: &str| json!({"directives": [{"name": name}]});
+        let federation = |block: Value| json!({"federation": block});
+        let none = || json!({});
+        let composed = json!({"compose_directives": [{"name": "@c", "url": "https://specs.example.com/c/v1.0"}]});
+        for (of_type, of_field, of_block, version, imports) in [
+            (none(), none(), none(), "v2.0", vec!["@key"]),
+            (none(), none(), json!({"version": "v2"}), "v2.0", vec!["@key"]),
+            (none(), none(), json!({"version": "v2.5"}), "v2.5", vec!["@key"]),
+            (none(), none(), composed, "v2.1", vec!["@key", "@composeDirective"]),
+            (json!({"shareable": true}), none(), none(), "v2.0", vec!["@key", "@shareable"]),
+            (json!({"interface_object": true}), none(), none(), "v2.3", vec!["@key", "@interfaceObject"]),
+            (none(), federation(json!({"override_from": "b"})), none(), "v2.0", vec!["@key", "@override"]),
+            (
+                none(),
+                federation(json!({"override_from": "b", "override_label": "percent(1)"})),
+                none(),
+                "v2.7",
+                vec!["@key", "@override"],
+            ),
+            (
+                none(),
+                federation(json!({"inaccessible": true, "tags": ["t"]})),
+                none(),
+                "v2.0",
+                vec!["@key", "@inaccessible", "@tag"],
+            ),
+            (directive("authenticated"), none(), none(), "v2.5", vec!["@key", "@authenticated"]),
+            (none(), directive("cost"), none(), "v2.9", vec!["@key", "@cost"]),
+        ] {
+            let imports: Vec<String> = imports.iter().map(|name| format!("\"{name}\"")).collect();
+            let expected = format!("@link(url: \"{SPECIFICATION}{version}\", import: [{}])", imports.join(", "));
+            assert_eq!(link_of(&printed(of_type, of_field, of_block)), expected);
+        }
+        let elsewhere = json!({"schema_url": "https://specs.example.com/federation/v2.4"});
+        let text = printed(none(), none(), elsewhere);
+        assert_eq!(link_of(&text), "@link(url: \"https://specs.example.com/federation/v2.4\", import: [\"@key\"])");
+    }
+
+    #[test]
+    fn a_schema_that_is_no_subgraph_has_no_mark() {
+        let text = printed(json!({"tags": ["t"], "extends": true}), json!({}), json!({"enabled": false}));
+        assert_eq!(text, "type A {\n  id: ID\n  x: Int\n}\n\n");
+    }
+
+    #[test]
+    fn fraiseql_toml_is_named_where_it_asks_for_too_little() {
+        let schema = json!({"types": [{"name": "A", "interface_object": true, "key_fields": ["id"],
+            "fields": [{"name": "id", "type": "ID"}]}], "federation": {"enabled": true, "version": "v2.9"}});
+        let federation = ProjectFederation {
+            version: Some("v2.2".to_owned()),
+            file: "fraiseql.toml".to_owned(),
+            ..ProjectFederation::default()
+        };
+        let project = Project { service: "a".to_owned(), federation: Some(federation) };
+        let problems = compile(&Source { file: "schema.json", text: &schema.to_string() }, &project).unwrap_err();
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let expected = "fraiseql.toml: federation.version: version 2.2 does not have @interfaceObject on A, which came \
+                        with version 2.3\n  hint: write \"v2.3\", or \"v2\" for the lowest version that suffices";
+        assert_eq!(said, [expected]);
+    }
 }

@@ -7,6 +7,7 @@
 pub mod arguments;
 pub mod cursor;
 pub mod filter;
+pub mod mutation;
 pub mod selection;
 pub mod value;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::schema::name::Name;
 use filter::{Filter, OrderBy};
+use mutation::Input;
 use selection::Selection;
 use value::Values;
 
@@ -22,6 +24,23 @@ use value::Values;
 #[derive(Debug, Clone)]
 pub enum Intent {
     Read(Read),
+    Mutate(Mutate),
+}
+
+/// Calls of one mutation. One call is a root field, a REST write or a unary RPC; several are a batch.
+#[derive(Debug, Clone)]
+pub struct Mutate {
+    pub form: Arc<Form>,
+    pub calls: Vec<Input>,
+    /// Of the joined lists in the selection, by their sites; the root's own are empty.
+    pub arguments: Vec<Arguments>,
+    pub values: Values,
+    /// Several calls stand or fall together. Otherwise each that fails leaves the others alone.
+    pub atomic: bool,
+    /// Answer as if everything had happened, and undo it.
+    pub dry_run: bool,
+    /// Served by a statement for any number of calls, even where there is only one.
+    pub is_batch: bool,
 }
 
 /// One root field of a query, one REST read, one read RPC, or the entities of one type by one key.
@@ -33,7 +52,7 @@ pub struct Read {
     pub values: Values,
 }
 
-/// The part of a read that does not change from request to request.
+/// The part of an intent that does not change from request to request.
 #[derive(Debug)]
 pub struct Form {
     /// Distinguishes forms in the engine's statement cache; never reused in a process.
@@ -45,8 +64,8 @@ pub struct Form {
 /// Which rows are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// Those of a query of the schema.
-    Query(Name),
+    /// Those of a query or a mutation of the schema.
+    Endpoint(Name),
     /// Those whose key is among the ones sent: the first values are lists, one for each part of the
     /// key, all of the same length. One more list follows where representations are sent.
     Entities(EntityKey),
@@ -89,16 +108,44 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(pub Vec<Option<value::Slot>>);
 
+// === impl Mutate ===
+
+impl Mutate {
+    /// One call, which nothing else depends on.
+    pub fn one(form: Arc<Form>, input: Input, arguments: Vec<Arguments>, values: Values) -> Mutate {
+        Mutate { form, calls: vec![input], arguments, values, atomic: false, dry_run: false, is_batch: false }
+    }
+
+    /// The same for some of the calls.
+    pub fn part(&self, calls: &[Input]) -> Mutate {
+        Mutate {
+            form: self.form.clone(),
+            calls: calls.to_vec(),
+            arguments: self.arguments.clone(),
+            values: self.values.clone(),
+            ..*self
+        }
+    }
+}
+
 // === impl Form ===
 
 impl Form {
-    /// What is asked of a query of the schema.
-    pub fn new(query: Name, selection: Selection) -> Form {
-        Form::of(Asked::Query(query), selection)
+    /// What is asked of a query or a mutation of the schema.
+    pub fn new(endpoint: Name, selection: Selection) -> Form {
+        Form::of(Asked::Endpoint(endpoint), selection)
     }
 
     pub fn of(asked: Asked, selection: Selection) -> Form {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Form { id: NEXT.fetch_add(1, Ordering::Relaxed), asked, selection }
+    }
+
+    /// The name of the query or the mutation; of entities, that of their type.
+    pub fn name(&self) -> &Name {
+        match &self.asked {
+            Asked::Endpoint(name) => name,
+            Asked::Entities(key) => &key.type_name,
+        }
     }
 }

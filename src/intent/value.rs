@@ -13,6 +13,8 @@ pub type Slot = u32;
 /// A value that will be bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// Of a function's argument; a filter says null with an operator of its own.
+    Null,
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -101,7 +103,9 @@ pub fn coerce(scalar: Scalar, json: &Json) -> Result<Value, String> {
 pub fn comparable(family: Family, value: Value) -> Result<Value, String> {
     let text = match value {
         Value::Text(text) => text,
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Uuid(_) | Value::List(_) => return Ok(value),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Uuid(_) | Value::List(_) => {
+            return Ok(value);
+        }
     };
     let shown = || shown(&Json::String(text.clone()));
     match family {

@@ -9,6 +9,7 @@ mod connection;
 mod document;
 mod entities;
 pub mod guard;
+pub mod mutate;
 mod predicate;
 pub mod print;
 mod read;
@@ -50,6 +51,8 @@ pub enum Root {
         count: Option<Box<Block>>,
     },
     Count(Block),
+    /// Calls of a mutation's function.
+    Call(Box<mutate::Command>),
 }
 
 /// One SELECT over one relation; blocks nest through [`Output`] and [`Predicate::Exists`].
@@ -205,6 +208,7 @@ pub enum Predicate {
 pub fn plan(schema: &Schema, caller: &Caller, limits: Limits, intent: &Intent) -> Result<Plan> {
     match intent {
         Intent::Read(read) => read::plan(schema, caller, limits, read),
+        Intent::Mutate(mutate) => mutate::plan(schema, caller, limits, mutate),
     }
 }
 
@@ -219,8 +223,8 @@ impl Plan {
         &self.shape
     }
 
-    pub fn into_shape(self) -> Shape {
-        self.shape
+    pub fn into_parts(self) -> (Root, Shape) {
+        (self.root, self.shape)
     }
 
     /// How a row tells which key it has, where rows are asked for by key.

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::schema::call::From;
+
+use super::mutate::{Command, Reads, Value};
 use super::{Base, Block, Expr, OrderTerm, Output, Plan, Predicate, QualifiedName, Root};
 
 /// The plan as an indented outline, ending with a line break.
@@ -16,11 +19,49 @@ pub fn print(plan: &Plan) -> String {
             }
             block_lines(page, "page of", 0, &mut out);
         }
+        Root::Call(command) => command_lines(command, &mut out),
     }
     for (i, claim) in plan.claims().iter().enumerate() {
         let _ = writeln!(out, "claim {i}: {claim}");
     }
     out
+}
+
+fn command_lines(command: &Command, out: &mut String) {
+    let schema = command.function.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+    let batch = if command.is_batch { ", once for each of a batch" } else { "" };
+    let _ = writeln!(out, "call {schema}{}{batch}", command.function.name);
+    for passed in &command.arguments {
+        let from = match &passed.from {
+            From::Value(path) => path.join("."),
+            From::Object { .. } => "the whole input".to_owned(),
+        };
+        let _ = writeln!(out, "  {} <- {from}", passed.parameter);
+    }
+    for (name, claim) in &command.injected {
+        let _ = writeln!(out, "  claim {claim} as {name}");
+    }
+    let value = match &command.value {
+        Value::Nothing => "nothing of its row".to_owned(),
+        Value::Column(Some(name)) => format!("its column {name}"),
+        Value::Column(None) => "its value".to_owned(),
+        Value::EntityOrId => "its column entity, or the id".to_owned(),
+        Value::Changed => "whether something changed".to_owned(),
+        Value::Row { data: None } => "its row".to_owned(),
+        Value::Row { data: Some(data) } => format!("its row over {data}"),
+    };
+    let _ = writeln!(out, "  answer {value}");
+    let when = match command.reads {
+        Reads::Never => return,
+        Reads::WhenIncomplete => "when that is not all",
+        Reads::Always => "then",
+    };
+    let read_back = command.read_back.as_ref().map(|plan| print(plan)).unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "{when}\n{}",
+        read_back.trim_end().lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n")
+    );
 }
 
 fn block_lines(block: &Block, verb: &str, depth: usize, out: &mut String) {

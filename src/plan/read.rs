@@ -21,7 +21,7 @@ use super::{Block, Cast, Expr, ExprType, Limits, Output, Plan, Predicate, Root};
 
 pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read) -> Result<Plan> {
     let name = match &read.form.asked {
-        Asked::Query(name) => name,
+        Asked::Endpoint(name) => name,
         Asked::Entities(key) => return super::entities::plan(schema, caller, limits, read, key),
     };
     let guard = Guard::new(schema, caller);
@@ -128,7 +128,7 @@ impl<'a> Planner<'a> {
         injected.iter().enumerate().map(equal).collect()
     }
 
-    fn unguarded(&self, relation: &RelationName, data_column: &str, column: &str) -> Result<Expr> {
+    pub(super) fn unguarded(&self, relation: &RelationName, data_column: &str, column: &str) -> Result<Expr> {
         match self.schema().source(relation, column, data_column) {
             Source::Native(ty) => Ok(Expr::column(column, ty)),
             Source::Data => {
@@ -224,7 +224,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Gives a block its select list and says what shape its rows have.
-    fn fill(&self, block: &mut Block, scope: &Scope<'_>, object: &TypeDef, selected: &[Selected]) -> Result<Object> {
+    pub(super) fn fill(
+        &self,
+        block: &mut Block,
+        scope: &Scope<'_>,
+        object: &TypeDef,
+        selected: &[Selected],
+    ) -> Result<Object> {
         let mut list = SelectList::default();
         let fields = self.fields(&mut list, scope, object, selected)?;
         block.fenced = is_fenced(&list.outputs, block);

@@ -2,6 +2,7 @@
 //!
 //! Every mismatch is found here, at start-up or by `compile --database`, and all of them at once.
 
+use super::call::call;
 use super::catalog::{Catalog, Family, PgType};
 use super::model::{Endpoint, Field, Model, RelationName, Returns, Scalar, TypeDef};
 use super::{Kind, Schema, Source};
@@ -47,6 +48,9 @@ pub fn bind(model: Model, found: Found) -> Result<Schema, Vec<Problem>> {
     for endpoint in schema.model().queries.values() {
         checker.endpoint(endpoint, &mut problems);
     }
+    for mutation in schema.model().mutations.values() {
+        checker.call(mutation, &mut problems);
+    }
     problems.dedup();
     if problems.is_empty() { Ok(schema) } else { Err(problems) }
 }
@@ -74,6 +78,15 @@ impl Checker<'_> {
                 let problem = Problem::new(DATABASE, function.0.clone(), "there is no such function");
                 problems.push(problem.nearest(&function.0, known));
             }
+        }
+    }
+
+    /// A mutation against the function that it calls.
+    fn call(&self, mutation: &Endpoint, problems: &mut Vec<Problem>) {
+        let Err(reasons) = call(self.schema.model(), self.schema.catalog(), mutation) else { return };
+        let source = mutation.source.as_ref().map(|source| source.0.clone()).unwrap_or_default();
+        for reason in reasons {
+            problems.push(Problem::new(DATABASE, source.clone(), format!("mutation {}: {reason}", mutation.name)));
         }
     }
 
@@ -323,7 +336,12 @@ impl Schema {
         functions.extend(fields.filter_map(|field| field.function.clone()).map(RelationName::new));
         functions.sort();
         functions.dedup();
-        let twins = relations.iter().filter_map(RelationName::twin).collect();
+        let written = model.types.values().filter(|object| is_written(model, object));
+        let mut twins: Vec<RelationName> = written.filter_map(|object| object.relation.clone()).collect();
+        twins.retain(|relation| !relations.contains(relation));
+        twins.extend(relations.iter().chain(&twins.clone()).filter_map(RelationName::twin));
+        twins.sort();
+        twins.dedup();
         Wanted { relations, twins, functions }
     }
 }
@@ -336,4 +354,10 @@ fn is_read(model: &Model, object: &TypeDef) -> bool {
     model.queries.values().any(|query| query.item == object.name && query.source.is_none())
         || model.types.values().any(joined)
         || !object.keys.is_empty()
+}
+
+/// Whether mutations return a type, whose rows may have to be read after they were written.
+fn is_written(model: &Model, object: &TypeDef) -> bool {
+    let is_member = |union: &str| model.unions.get(union).is_some_and(|union| union.members.contains(&object.name));
+    model.mutations.values().any(|mutation| mutation.item == object.name || is_member(&mutation.item))
 }

@@ -6,6 +6,7 @@
 pub mod bind;
 pub mod artifact;
 pub mod authoring;
+pub mod call;
 pub mod catalog;
 mod check;
 pub mod compile;
@@ -19,11 +20,13 @@ pub mod model;
 pub mod name;
 pub mod routes;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
+use call::Call;
 use catalog::{Catalog, Family, PgType, Relation};
 use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
+use name::Name;
 
 /// The bound schema.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Schema {
     assumed: bool,
     grants: IndexSet<Grant>,
     entities: Entities,
+    /// How each mutation calls its function, where the catalog has a function that fits.
+    calls: IndexMap<Name, Call>,
 }
 
 /// What the schema asks for somewhere: a role, a scope, or that a claim is there.
@@ -68,14 +73,18 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
+        let calls = model.mutations.values();
+        let calls =
+            calls.filter_map(|mutation| Some((mutation.name.clone(), call::call(&model, &catalog, mutation).ok()?)));
+        let calls = calls.collect();
         let (grants, entities) = (grants_of(&model), entities::entities(&model));
-        Schema { model, catalog, assumed: false, grants, entities }
+        Schema { model, catalog, assumed: false, grants, entities, calls }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
         let (grants, entities) = (grants_of(&model), entities::entities(&model));
-        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities }
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: IndexMap::new() }
     }
 
     pub fn model(&self) -> &Model {
@@ -93,7 +102,14 @@ impl Schema {
     /// A part of this schema, over the same catalog.
     pub fn narrowed(&self, model: Model) -> Schema {
         let (grants, entities) = (grants_of(&model), entities::entities(&model));
-        Schema { model, catalog: self.catalog.clone(), assumed: self.assumed, grants, entities }
+        Schema {
+            model,
+            catalog: self.catalog.clone(),
+            assumed: self.assumed,
+            grants,
+            entities,
+            calls: self.calls.clone(),
+        }
     }
 
     /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
@@ -114,6 +130,15 @@ impl Schema {
         self.model.queries.get(name)
     }
 
+    pub fn mutation(&self, name: &str) -> Option<&Endpoint> {
+        self.model.mutations.get(name)
+    }
+
+    /// How a mutation calls its function; `None` where nobody has looked at the database.
+    pub fn call(&self, mutation: &str) -> Option<&Call> {
+        self.calls.get(mutation)
+    }
+
     pub fn object(&self, name: &str) -> Option<&TypeDef> {
         self.model.types.get(name)
     }
@@ -121,19 +146,7 @@ impl Schema {
     /// What `name` means as a type of output. Names that nothing declares are text scalars; the
     /// compiler has refused those that are not scalars.
     pub fn kind(&self, name: &str) -> Kind<'_> {
-        if let Some(object) = self.model.types.get(name) {
-            return Kind::Object(object);
-        }
-        if let Some(def) = self.model.enums.get(name) {
-            return Kind::Enum(def);
-        }
-        if let Some(def) = self.model.interfaces.get(name) {
-            return Kind::Interface(def);
-        }
-        if let Some(def) = self.model.unions.get(name) {
-            return Kind::Union(def);
-        }
-        Kind::Scalar(Scalar::of_name(name).unwrap_or(Scalar::Text))
+        kind_of(&self.model, name)
     }
 
     /// The object types that an interface or a union stands for, in the order of the schema.
@@ -184,6 +197,22 @@ impl Schema {
         let ty = &found.columns[&name];
         Some((name, ty))
     }
+}
+
+fn kind_of<'m>(model: &'m Model, name: &str) -> Kind<'m> {
+    if let Some(object) = model.types.get(name) {
+        return Kind::Object(object);
+    }
+    if let Some(def) = model.enums.get(name) {
+        return Kind::Enum(def);
+    }
+    if let Some(def) = model.interfaces.get(name) {
+        return Kind::Interface(def);
+    }
+    if let Some(def) = model.unions.get(name) {
+        return Kind::Union(def);
+    }
+    Kind::Scalar(Scalar::of_name(name).unwrap_or(Scalar::Text))
 }
 
 /// Where `column` is read from in one relation.

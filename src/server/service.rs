@@ -1,7 +1,9 @@
 //! Which request goes where: the wires by their paths, and what operators look at.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -10,9 +12,10 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
+use super::connections::Peer;
 use super::metrics::metrics;
 use super::wires::Wires;
-use super::{Service, State, Status};
+use super::{Service, Status};
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
@@ -63,28 +66,29 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Body>) -> Response<Body> {
-    let status = state.status();
-    let config = status.config(&state.config);
+pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let status = peer.state.status();
+    let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, peer, request, &id).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    let mut response = served(&status, &peer, request, &id).await;
+    if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     allow_origin(config, origin, response.headers_mut());
-    response
+    Ok(response)
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
         return super::grpc::answer(status, peer, request, id).await;
     }
+    let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind();
-    match tokio::time::timeout(timeout, routed).await {
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
+    match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
@@ -249,7 +253,7 @@ fn found(location: &str) -> Response<Body> {
 }
 
 /// An error outside of any wire's own form, in REST's envelope.
-fn failure(code: Code, message: &str) -> Response<Body> {
+pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
     respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))
@@ -274,9 +278,10 @@ fn request_id(headers: &HeaderMap) -> String {
 /// Unique without asking the system for randomness at every request: the process draws once and
 /// counts from there.
 fn new_request_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}-", uuid::Uuid::new_v4().as_u64_pair().0));
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
+    let mut number = itoa::Buffer::new();
+    [PROCESS.as_str(), number.format(NEXT.fetch_add(1, Ordering::Relaxed))].concat()
 }
 
 pub(super) fn preflight() -> Response<Body> {

@@ -32,16 +32,18 @@ pub enum BindKind {
 /// A value as it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Param {
+    /// Of a type, or of an array of it.
+    Null(BindKind, bool),
     Bool(bool),
     Int8(i64),
     Float8(f64),
     Uuid(Uuid),
     Text(String),
-    Bools(Vec<bool>),
-    Int8s(Vec<i64>),
-    Float8s(Vec<f64>),
-    Uuids(Vec<Uuid>),
-    Texts(Vec<String>),
+    Bools(Vec<Option<bool>>),
+    Int8s(Vec<Option<i64>>),
+    Float8s(Vec<Option<f64>>),
+    Uuids(Vec<Option<Uuid>>),
+    Texts(Vec<Option<String>>),
 }
 
 // === impl BindKind ===
@@ -77,6 +79,51 @@ impl BindKind {
         }
     }
 
+    /// One value as it is sent.
+    pub(super) fn single(self, value: &Value) -> Result<Param, String> {
+        if *value == Value::Null {
+            return Ok(Param::Null(self, false));
+        }
+        Ok(match self {
+            BindKind::Bool => Param::Bool(to_bool(value)?),
+            BindKind::Int8 => Param::Int8(to_int(value)?),
+            BindKind::Float8 => Param::Float8(to_float(value)?),
+            BindKind::Uuid => Param::Uuid(to_uuid(value)?),
+            BindKind::Text => Param::Text(to_text(value)?),
+        })
+    }
+
+    /// A list of values as it is sent.
+    pub(super) fn list(self, items: &[Value]) -> Result<Param, String> {
+        Ok(match self {
+            BindKind::Bool => Param::Bools(all(items, to_bool)?),
+            BindKind::Int8 => Param::Int8s(all(items, to_int)?),
+            BindKind::Float8 => Param::Float8s(all(items, to_float)?),
+            BindKind::Uuid => Param::Uuids(all(items, to_uuid)?),
+            BindKind::Text => Param::Texts(all(items, to_text)?),
+        })
+    }
+
+    /// Single values of this kind, one from each of several calls, as one list.
+    pub(super) fn column<'p>(self, values: impl Iterator<Item = &'p Param>) -> Param {
+        let column = |param: &Param| match param {
+            Param::Bool(value) => Value::Bool(*value),
+            Param::Int8(value) => Value::Int(*value),
+            Param::Float8(value) => Value::Float(*value),
+            Param::Uuid(value) => Value::Uuid(*value),
+            Param::Text(value) => Value::Text(value.clone()),
+            Param::Null(..)
+            | Param::Bools(_)
+            | Param::Int8s(_)
+            | Param::Float8s(_)
+            | Param::Uuids(_)
+            | Param::Texts(_) => Value::Null,
+        };
+        let items: Vec<Value> = values.map(column).collect();
+        // Each of them was made by `single` of the same kind.
+        self.list(&items).unwrap_or(Param::Null(self, true))
+    }
+
     pub fn sql(self) -> &'static str {
         match self {
             BindKind::Bool => "bool",
@@ -95,32 +142,16 @@ impl Bind {
         let (value, argument) = values.get(self.slot).ok_or_else(|| Error::invalid("a value is missing"))?;
         let wrong = |what: String| Error::invalid(format!("{argument}: {what}")).at(&**argument);
         match (self.array, value) {
-            (true, Value::List(items)) => self.array(items).map_err(wrong),
-            (true, single) => self.array(std::slice::from_ref(single)).map_err(wrong),
+            (true, Value::List(items)) => self.kind.list(items).map_err(wrong),
+            (true, single) => self.kind.list(std::slice::from_ref(single)).map_err(wrong),
             (false, Value::List(_)) => Err(wrong("a list was given where one value is compared".to_owned())),
-            (false, single) => self.single(single).map_err(wrong),
+            (false, single) => self.kind.single(single).map_err(wrong),
         }
     }
+}
 
-    fn single(self, value: &Value) -> Result<Param, String> {
-        Ok(match self.kind {
-            BindKind::Bool => Param::Bool(to_bool(value)?),
-            BindKind::Int8 => Param::Int8(to_int(value)?),
-            BindKind::Float8 => Param::Float8(to_float(value)?),
-            BindKind::Uuid => Param::Uuid(to_uuid(value)?),
-            BindKind::Text => Param::Text(to_text(value)?),
-        })
-    }
-
-    fn array(self, items: &[Value]) -> Result<Param, String> {
-        Ok(match self.kind {
-            BindKind::Bool => Param::Bools(items.iter().map(to_bool).collect::<Result<_, _>>()?),
-            BindKind::Int8 => Param::Int8s(items.iter().map(to_int).collect::<Result<_, _>>()?),
-            BindKind::Float8 => Param::Float8s(items.iter().map(to_float).collect::<Result<_, _>>()?),
-            BindKind::Uuid => Param::Uuids(items.iter().map(to_uuid).collect::<Result<_, _>>()?),
-            BindKind::Text => Param::Texts(items.iter().map(to_text).collect::<Result<_, _>>()?),
-        })
-    }
+fn all<T>(items: &[Value], one: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<Option<T>>, String> {
+    items.iter().map(|item| if *item == Value::Null { Ok(None) } else { one(item).map(Some) }).collect()
 }
 
 fn to_bool(value: &Value) -> Result<bool, String> {
@@ -167,7 +198,8 @@ fn to_text(value: &Value) -> Result<String, String> {
         Value::Float(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::Uuid(uuid) => uuid.to_string(),
-        Value::List(_) => return Err("a list was given where one value is compared".to_owned()),
+        Value::Null => return Err("null was given where a value is needed".to_owned()),
+        Value::List(_) => return Err("a list was given where one value is needed".to_owned()),
     })
 }
 
@@ -178,6 +210,7 @@ fn shown(value: &Value) -> String {
         Value::Float(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::Uuid(uuid) => uuid.to_string(),
+        Value::Null => "null".to_owned(),
         Value::List(_) => "a list".to_owned(),
     }
 }
@@ -185,6 +218,7 @@ fn shown(value: &Value) -> String {
 impl ToSql for Param {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
+            Param::Null(..) => Ok(IsNull::Yes),
             Param::Bool(value) => value.to_sql(ty, out),
             Param::Int8(value) => value.to_sql(ty, out),
             Param::Float8(value) => value.to_sql(ty, out),

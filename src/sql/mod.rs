@@ -5,16 +5,20 @@
 //! statement anew at every execution.
 
 mod bind;
+mod call;
+pub mod mutate;
 mod predicate;
 mod read;
+pub mod status;
 mod writer;
 
-pub use bind::{Bind, Param};
+pub use bind::{Bind, BindKind, Param};
+pub use call::{Batch, Call};
 
 use crate::error::Result;
 use crate::intent::value::{Value, Values};
-use crate::plan::Plan;
 use crate::plan::shape::{Lookup, Shape};
+use crate::plan::{Plan, Root};
 use crate::schema::name::Name;
 
 /// A statement that can be prepared once and run with any values of the same structure.
@@ -25,13 +29,21 @@ pub struct Statement {
     shape: Shape,
     claims: Vec<String>,
     lookup: Option<Lookup>,
+    call: Option<Call>,
 }
 
 /// Spells a plan.
 pub fn write(plan: Plan) -> Statement {
-    let (text, binds) = read::write(plan.root());
     let (claims, lookup) = (plan.claims().to_vec(), plan.lookup());
-    Statement { text, binds, shape: plan.into_shape(), claims, lookup }
+    let (root, shape) = plan.into_parts();
+    let (text, binds, call) = match root {
+        Root::Call(command) => (mutate::write(&command), Vec::new(), Some(Call::new(*command))),
+        Root::Rows(_) | Root::Connection { .. } | Root::Count(_) => {
+            let (text, binds) = read::write(&root);
+            (text, binds, None)
+        }
+    };
+    Statement { text, binds, shape, claims, lookup, call }
 }
 
 // === impl Statement ===
@@ -52,6 +64,11 @@ impl Statement {
     /// How a row tells which key it has, where rows are asked for by key.
     pub fn lookup(&self) -> Option<Lookup> {
         self.lookup
+    }
+
+    /// Of a mutation: how its function is called and its rows are read.
+    pub fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
     }
 
     /// Claims whose values follow those of the intent, in slot order.

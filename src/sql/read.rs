@@ -26,6 +26,8 @@ pub(super) fn write(root: &Root) -> (String, Vec<Bind>) {
             writer.block(page, None, SelectList::Row);
             writer.push(")");
         }
+        // A call reads nothing; `mutate` writes it.
+        Root::Call(_) => {}
     }
     (writer.text, writer.binds)
 }

@@ -86,8 +86,8 @@ impl Writer {
         self.identifier(name);
     }
 
-    /// A string literal: only keys of documents, which come from the schema.
-    fn literal(&mut self, text: &str) {
+    /// A string literal: only names, of keys and of types, which come from the schema.
+    pub fn literal(&mut self, text: &str) {
         let escape = if text.contains('\\') { "E" } else { "" };
         let _ = write!(self.text, "{escape}'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
     }

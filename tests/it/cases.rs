@@ -13,6 +13,7 @@ use fraiseql::auth::{Caller, Identity};
 use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
 use fraiseql::engine::Engine;
 use fraiseql::exec::{Options as ExecOptions, ViewExecutor};
+use fraiseql::intent::Intent;
 use fraiseql::plan::guard::claim;
 use fraiseql::plan::{Limits, plan, print::print};
 use fraiseql::schema::Schema;
@@ -20,7 +21,7 @@ use fraiseql::schema::bind::bind;
 use fraiseql::schema::compile::{Project, Source, compile};
 use fraiseql::schema::model::Model;
 use fraiseql::server;
-use fraiseql::sql::write;
+use fraiseql::sql::{Batch, write};
 use fraiseql::transport::graphql::Graphql;
 use http_body_util::BodyExt;
 use serde::Deserialize;
@@ -113,17 +114,31 @@ impl World {
         let intents = intents.unwrap_or_else(|reasons| panic!("{}: {reasons:?}", case.display()));
         let (mut plans, mut statements) = (String::new(), String::new());
         for (root, intent) in intents {
-            let fraiseql::intent::Intent::Read(read) = &intent;
             let planned = plan(&self.schema, &caller, limits, &intent);
             let planned = planned.unwrap_or_else(|error| panic!("{} {root}: {error}", case.display()));
             let _ = writeln!(plans, "{root}: {}", print(&planned).trim_end().replace('\n', "\n  "));
             let statement = write(planned);
-            let values = statement.with_claims(read.values.clone(), |name| claim(&caller, name)).unwrap();
-            let parameters =
-                statement.parameters(&values).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+            let parameters = match &intent {
+                Intent::Read(read) => {
+                    let values = statement.with_claims(read.values.clone(), |name| claim(&caller, name)).unwrap();
+                    statement.parameters(&values).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+                }
+                Intent::Mutate(mutate) => {
+                    let statement = Arc::new(write(plan(&self.schema, &caller, limits, &intent).unwrap()));
+                    let mut inputs = mutate.calls.clone();
+                    for (name, claimed) in &statement.call().unwrap().injected {
+                        inputs[0].insert(name.clone(), json!(claim(&caller, claimed).unwrap()));
+                    }
+                    let (batch, _) = Batch::new(statement, mutate.values.clone(), &inputs).unwrap();
+                    batch.parameters(0..batch.len())
+                }
+            };
             let _ = writeln!(statements, "-- {root}\n{};", statement.text());
             for (i, parameter) in parameters.iter().enumerate() {
                 let _ = writeln!(statements, "--   ${} = {parameter:?}", i + 1);
+            }
+            if let Some(read_back) = statement.call().and_then(|call| call.read_back.as_ref()) {
+                let _ = writeln!(statements, "-- {root}, read back\n{};", read_back.text());
             }
         }
         let answer = match &self.executor {
@@ -208,7 +223,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 fn every_world_is_checked() {
     let names = folders(&crate_path("tests/cases"));
     let names: Vec<&str> = names.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["abstract", "assumed", "citext", "documents", "guarded", "odd", "shop"]);
+    assert_eq!(names, ["abstract", "assumed", "citext", "documents", "guarded", "odd", "shop", "writing"]);
 }
 
 #[tokio::test]
@@ -244,4 +259,9 @@ async fn names_and_types_that_need_care() {
 #[tokio::test]
 async fn typed_columns_and_joins() {
     check("shop").await;
+}
+
+#[tokio::test]
+async fn calls_of_functions() {
+    check("writing").await;
 }

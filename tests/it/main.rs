@@ -9,6 +9,7 @@ mod service;
 mod subgraph;
 mod tokens;
 mod world;
+mod writing;
 
 mod bad_input;
 mod cases;
@@ -17,6 +18,7 @@ mod clients;
 mod codec;
 mod column_types;
 mod commands;
+mod composition;
 mod contracts;
 mod entities;
 mod entities_breaker;
@@ -24,11 +26,16 @@ mod entities_requires;
 mod entities_rest;
 mod entities_rules;
 mod faults;
+mod federated;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
+#[cfg(feature = "grpc-transport")]
+mod grpc_clients;
+#[cfg(feature = "grpc-transport")]
+mod grpc_edges;
 #[cfg(feature = "grpc-transport")]
 mod grpc_entities;
 #[cfg(feature = "grpc-transport")]
@@ -39,10 +46,17 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+#[cfg(feature = "grpc-transport")]
+mod grpc_streams;
+#[cfg(feature = "grpc-transport")]
+mod grpc_writes;
 mod hidden;
 mod identity;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod mutation_batches;
+mod mutation_errors;
+mod mutation_shapes;
 mod private_postgres;
 mod processes;
 mod projects;

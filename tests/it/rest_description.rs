@@ -34,7 +34,7 @@ fn schema() -> Json {
 
 async fn api() -> (crate::harness::Database, Api) {
     let database = world::database();
-    database.execute("CREATE FUNCTION fn_x(id uuid) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'");
+    database.execute("CREATE FUNCTION fn_x(p_input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'");
     let api = Api::with(&database, &schema(), "").await;
     (database, api)
 }

@@ -1,14 +1,16 @@
 //! The product in this process: a schema and a configuration as text, served on a port of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
+use fraiseql::engine::Engine;
 use fraiseql::schema::Schema;
 use fraiseql::schema::artifact::{self, Artifact};
 use fraiseql::schema::compile::{Project, Source, compile};
 use fraiseql::schema::lock::Lock;
 use fraiseql::schema::model::Model;
-use fraiseql::server::{Refusal, Server, Service, State, workers};
+use fraiseql::server::{Refusal, Server, Service, State, Status, workers};
 use fraiseql::transport::grpc::describe::{ServiceNames, describe};
 use serde_json::{Value as Json, json};
 
@@ -73,6 +75,19 @@ impl Api {
     pub async fn unready(config: Config) -> Api {
         let server = Server::start(State::new(config)).await.unwrap_or_else(|problem| panic!("{problem}"));
         Api { server }
+    }
+
+    /// Drains, as at the end of the process.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+
+    /// What answers behind the wires.
+    pub fn engine(&self) -> Arc<Engine> {
+        match &*self.server.state().status() {
+            Status::Ready(service) => service.engine.clone(),
+            Status::Unready(reason) => panic!("{reason}"),
+        }
     }
 
     pub fn server(&self) -> &Server {

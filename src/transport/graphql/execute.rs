@@ -13,9 +13,10 @@ use tracing::Instrument;
 use super::Graphql;
 use super::document::{Document, Operation};
 use super::encode::{Encoded, encode, mismatch_error};
-use super::forms::{Forms, Root, RootKind, read};
+use super::forms::{Forms, Root, RootKind, mutate, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
+use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
@@ -34,6 +35,8 @@ pub(super) struct Exchange<'a> {
     pub by_get: bool,
     /// Of the request.
     pub body_bytes: usize,
+    /// Whether the answer carries a trace.
+    pub traced: bool,
     pub id: &'a str,
 }
 
@@ -47,26 +50,42 @@ pub(super) struct Answer {
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
-    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+    pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+        let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
-        let operation = document.operation(request.operation_name.as_deref())?.clone();
+        let operation = document.operation(request.operation_name.as_deref())?;
         let root_type = self.root_type(&operation.definition)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, request.variables, &self.graphql.accepted, sources)
-            .map_err(|errors| Failure::of("BAD_USER_INPUT", errors))?;
-        let roots = self.roots(&document, &operation, root_type, &given)?;
-        self.check_length(&roots)?;
+        let sent = request.variables.as_deref();
+        let given = coerce_variables(&operation.variables, sent, &self.graphql.accepted, sources)?;
+        let kept;
+        let roots: &[Root] = if operation.conditions.is_empty() {
+            match operation.always.get() {
+                Some(roots) => roots,
+                None => {
+                    let built = self.built(&document, operation, root_type, &given)?;
+                    operation.always.get_or_init(|| built)
+                }
+            }
+        } else {
+            kept = self.roots(&document, operation, root_type, &given)?;
+            &kept
+        };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
-        if let [root] = roots.as_slice() {
-            answers.push(self.root(root, &given, budget).await);
+        // Mutations run one after the other (specification, section 6.2.2).
+        if roots.len() == 1 || root_type == "Mutation" {
+            for root in roots {
+                answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
+            }
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, budget).boxed());
+                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
@@ -78,10 +97,16 @@ impl Exchange<'_> {
         }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
-            true => Some(self.introspect(&document, &operation, &given)?),
+            true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(&roots, answers, introspected.as_ref()))
+        let trace = trace.map(|trace| {
+            let schema = self.engine.schema_for(self.caller);
+            let (document, variables) = (&document.executable, operation.variables.as_slice());
+            let forms = Forms { schema: &schema, document, variables, given: &given };
+            trace.finish(&forms, &operation.definition.selection_set)
+        });
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -96,7 +121,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The roots of an operation, from its cache or built for these conditions.
+    /// The roots of an operation for the values of its conditions, from its cache or built for them.
     fn roots(
         &self,
         document: &Document,
@@ -109,20 +134,38 @@ impl Exchange<'_> {
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
         }
-        let schema = self.engine.schema_for(self.caller);
-        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
-        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
-            Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
-        })?;
-        let roots = Arc::new(roots);
+        let roots = Arc::new(self.built(document, operation, root_type, given)?);
         if let Some(key) = key {
             lock(operation).put(key, roots.clone());
         }
         Ok(roots)
     }
 
+    fn built(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        root_type: &'static str,
+        given: &Given,
+    ) -> std::result::Result<Vec<Root>, Failure> {
+        let schema = self.engine.schema_for(self.caller);
+        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
+        forms
+            .roots(root_type, &operation.definition.selection_set)
+            .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
+    }
+
+    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, budget).await };
+        let start = trace.elapsed();
+        let answer = self.root(root, given, budget).await;
+        trace.add(&root.key, start, &answer);
+        answer
+    }
+
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
-        let (form, sites) = match &root.kind {
+        let schema = self.engine.schema_for(self.caller);
+        let intent = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
@@ -139,14 +182,14 @@ impl Exchange<'_> {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
-            RootKind::Read { form, sites } => (form, sites),
+            RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
+            RootKind::Mutate { form, sites } => mutate(&schema, form, sites, given).map(Intent::Mutate),
         };
-        let schema = self.engine.schema_for(self.caller);
-        let intent = match read(&schema, form, sites, given) {
-            Ok(read) => Intent::Read(read),
+        let intent = match intent {
+            Ok(intent) => intent,
             Err(error) => return self.failed(root, &error),
         };
-        match self.encoded(intent, budget).await {
+        match self.encoded(&intent, budget).await {
             Ok(encoded) => {
                 let errors = encoded.mismatches.iter();
                 let errors: Vec<GraphqlError> =
@@ -161,11 +204,12 @@ impl Exchange<'_> {
     }
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
-    async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
-        let mut tries = REBINDS_MAX;
+    async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
+        // What has been written must not be written again.
+        let mut tries = if matches!(intent, Intent::Read(_)) { REBINDS_MAX } else { 0 };
         loop {
             let seen = self.engine.generation();
-            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,
@@ -240,7 +284,12 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
 }
 
 /// `{"data": …, "errors": …}`, with the roots in the order of the document.
-fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+fn assemble(
+    roots: &[Root],
+    answers: Vec<Answer>,
+    introspected: Option<&serde_json::Map<String, Json>>,
+    trace: Option<String>,
+) -> Chunks {
     let is_void = |(root, answer): (&Root, &Answer)| {
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
@@ -265,6 +314,7 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
             (
                 None,
                 RootKind::Read { .. }
+                | RootKind::Mutate { .. }
                 | RootKind::TypeName(_)
                 | RootKind::Service(_)
                 | RootKind::Entities(_)
@@ -276,6 +326,9 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
     if !errors.is_empty() {
         body.push(b",\"errors\":");
         body.push(json!(errors).to_string().as_bytes());
+    }
+    if let Some(trace) = trace {
+        body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());
     }
     body.push(b"}");
     body

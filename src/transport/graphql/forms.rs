@@ -18,11 +18,12 @@ use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
 use crate::federation::batch::Wanted;
 use crate::intent::arguments::{arguments, list_arguments};
+use crate::intent::mutation::input;
 use crate::intent::selection::{
     ConnectionPart, ConnectionSelected, EdgePart, PageInfoPart, Selected, Selection, TYPENAME,
 };
 use crate::intent::value::Values;
-use crate::intent::{Arguments, Form, Read};
+use crate::intent::{Arguments, Form, Mutate, Read};
 use crate::schema::entities::Behind;
 use crate::schema::model::{Argument, Endpoint, Returns};
 use crate::schema::name::Name;
@@ -49,6 +50,11 @@ pub enum RootKind {
     Service(Vec<(Name, ServicePart)>),
     /// `_entities`.
     Entities(EntityRoot),
+    /// The first site holds the mutation's own arguments.
+    Mutate {
+        form: Arc<Form>,
+        sites: Vec<Site>,
+    },
     /// Declared, and not served by this build.
     Unimplemented,
 }
@@ -117,6 +123,7 @@ impl<'a> Forms<'a> {
         }
         let endpoint = match root_type {
             "Query" => self.schema.query(&node.name),
+            "Mutation" => self.schema.mutation(&node.name),
             _ => None,
         };
         let Some(endpoint) = endpoint else {
@@ -129,7 +136,9 @@ impl<'a> Forms<'a> {
             Returns::Count => Selection::Leaf,
         };
         let form = Arc::new(Form::new(endpoint.name.clone(), selection));
-        Ok(root(endpoint_type(endpoint).nullable, RootKind::Read { form, sites }))
+        let is_mutation = root_type == "Mutation";
+        let kind = if is_mutation { RootKind::Mutate { form, sites } } else { RootKind::Read { form, sites } };
+        Ok(root(endpoint_type(endpoint).nullable, kind))
     }
 
     fn service(&self, nodes: &[&'a FieldNode]) -> Vec<(Name, ServicePart)> {
@@ -279,7 +288,7 @@ impl<'a> Forms<'a> {
             || self.schema.possible_types(condition).iter().any(|object| &*object.name == type_name)
     }
 
-    fn is_included(&self, directives: &DirectiveList) -> bool {
+    pub fn is_included(&self, directives: &DirectiveList) -> bool {
         let value = |name: &str| {
             let argument = directives.get(name)?.specified_argument_by_name("if")?;
             match &**argument {
@@ -339,6 +348,19 @@ pub fn read(schema: &Schema, form: &Arc<Form>, sites: &[Site], given: &Given) ->
     Ok(Read { form: form.clone(), arguments, values })
 }
 
+/// The intent of a mutation's root for one request.
+pub fn mutate(schema: &Schema, form: &Arc<Form>, sites: &[Site], given: &Given) -> Result<Mutate> {
+    let mut values = Values::default();
+    let (own, below) = sites.split_first().map_or((None, sites), |(own, below)| (Some(own), below));
+    let written = own.map(|site| site.written(given)).into_iter().flatten();
+    let input = input(schema, written)?;
+    let mut arguments = vec![Arguments::default()];
+    for site in below {
+        arguments.push(site.arguments(schema, given, &mut values)?);
+    }
+    Ok(Mutate::one(form.clone(), input, arguments, values))
+}
+
 // === impl Template ===
 
 impl Template {
@@ -385,10 +407,13 @@ impl EntityRoot {
 
 impl Site {
     fn arguments(&self, schema: &Schema, given: &Given, values: &mut Values) -> Result<Arguments> {
-        let written = self.arguments.iter().map(|argument| {
+        arguments(schema, &self.item, self.written(given), values)
+    }
+
+    fn written<'t>(&'t self, given: &'t Given) -> impl Iterator<Item = (&'t Argument, Option<Cow<'t, Json>>)> {
+        self.arguments.iter().map(|argument| {
             let value = argument.template.as_ref().and_then(|template| template.value(given));
             (&argument.declared, value)
-        });
-        arguments(schema, &self.item, written, values)
+        })
     }
 }

@@ -9,17 +9,20 @@ mod encode;
 mod entities;
 mod execute;
 mod forms;
+mod hints;
 pub mod page;
 mod request;
 mod respond;
 mod rules;
 mod subgraph;
+mod trace;
 mod variables;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Schema as TypeSystem;
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::{Implementers, Name};
 use apollo_compiler::validation::Valid;
@@ -31,7 +34,7 @@ use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::forms::{Forms, RootKind, ServicePart, read};
+use self::forms::{Forms, RootKind, ServicePart, mutate, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
 use self::subgraph::extension;
@@ -146,23 +149,31 @@ impl Graphql {
             Ok(media) => media,
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
+        let mut bytes = Bytes::new();
         let requests = match parts.method {
-            Method::GET | Method::HEAD => {
-                Request::from_query(parts.uri.query().unwrap_or_default()).map(|request| (Requests::One(request), 0))
-            }
-            Method::POST => self.body(&parts.headers, body).await,
+            Method::GET | Method::HEAD => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
+            Method::POST => match self.body(&parts.headers, body).await {
+                Ok(read) => {
+                    bytes = read;
+                    Request::from_body(&bytes, self.options.batching)
+                }
+                Err(failure) => Err(failure),
+            },
             _ => {
                 let failure =
                     Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET and HEAD for queries");
                 Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
-        let (requests, body_bytes) = match requests {
+        let body_bytes = bytes.len();
+        let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
         let by_get = parts.method != Method::POST;
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, id };
+        let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
+        let traced = asks_for_trace && !self.service_sdl.is_empty();
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
@@ -185,18 +196,14 @@ impl Graphql {
         refusal(&Failure::http(error.code, error.message.as_str()), media)
     }
 
-    /// The requests of a body, and its length.
-    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<(Requests, usize), Failure> {
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Bytes, Failure> {
         if !is_json(headers) {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
         let max = self.options.body_bytes_max;
         let limited = http_body_util::Limited::new(body, max.saturating_add(self.entity_bytes_max));
         match limited.collect().await {
-            Ok(collected) => {
-                let bytes = collected.to_bytes();
-                Ok((Request::from_body(&bytes, self.options.batching)?, bytes.len()))
-            }
+            Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(max)),
             Err(_) => Err(Failure::malformed("the body ended early")),
         }
@@ -213,14 +220,14 @@ impl Graphql {
     }
 
     /// The text of a request, by itself or by its hash.
-    fn text<'r>(&self, request: &'r Request) -> Result<Cow<'r, str>, Failure> {
+    fn text<'r>(&self, request: &'r Request<'_>) -> Result<Cow<'r, str>, Failure> {
         match (&request.query, &request.hash) {
             (Some(text), None) => Ok(Cow::Borrowed(text)),
             (Some(text), Some(hash)) => {
                 if !Request::hash_matches(text, hash) {
                     return Err(Failure::malformed("provided sha does not match query"));
                 }
-                self.persisted.insert(hash.clone(), text.as_str().into());
+                self.persisted.insert(hash.clone(), text.as_ref().into());
                 Ok(Cow::Borrowed(text))
             }
             (None, Some(hash)) => match self.persisted.get(hash) {
@@ -244,17 +251,28 @@ impl Graphql {
         let document = self.document(query).map_err(said)?;
         let operation = document.operation(None).map_err(said)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, variables, &self.accepted, sources)
-            .map_err(|errors| said(Failure::of("BAD_USER_INPUT", errors)))?;
+        let sent = serde_json::value::to_raw_value(&variables).map_err(|error| vec![error.to_string()])?;
+        let given = coerce_variables(&operation.variables, Some(&sent), &self.accepted, sources).map_err(said)?;
         let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
         let one = |error: crate::error::Error| vec![error.to_string()];
-        let roots = forms.roots("Query", &operation.definition.selection_set).map_err(one)?;
+        let root_type = match operation.definition.operation_type {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(one)?;
         let mut intents = Vec::new();
         for root in &roots {
-            if let RootKind::Read { form, sites } = &root.kind {
-                let read = read(schema, form, sites, &given).map_err(one)?;
-                intents.push((root.key.to_string(), Intent::Read(read)));
-            }
+            let intent = match &root.kind {
+                RootKind::Read { form, sites } => read(schema, form, sites, &given).map(Intent::Read),
+                RootKind::Mutate { form, sites } => mutate(schema, form, sites, &given).map(Intent::Mutate),
+                RootKind::TypeName(_)
+                | RootKind::Introspection
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented => continue,
+            };
+            intents.push((root.key.to_string(), intent.map_err(one)?));
         }
         Ok(intents)
     }

@@ -49,6 +49,9 @@ impl GraphqlError {
         if let Some(argument) = &error.argument {
             extensions.insert("argument".to_owned(), json!(argument));
         }
+        if let Some(hint) = &error.hint {
+            extensions.insert("hint".to_owned(), json!(hint));
+        }
         if let Some(seconds) = error.retry_after_secs {
             extensions.insert("retryAfter".to_owned(), json!(seconds));
         }

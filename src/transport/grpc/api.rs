@@ -100,8 +100,8 @@ pub struct Reserved {
 pub struct Method {
     pub name: String,
     pub kind: MethodKind,
-    /// The query of the schema, or the type of the entities.
-    pub query: Name,
+    /// The query or the mutation of the schema, or the type of the entities.
+    pub endpoint: Name,
     pub request: String,
     pub response: String,
     pub comment: Option<String>,
@@ -124,6 +124,10 @@ pub enum MethodKind {
     BatchGet,
     /// The same, each key as it comes.
     Resolve,
+    /// One command.
+    Command,
+    /// A stream of commands, and one of what became of each.
+    Commands,
 }
 
 /// The repeated field of a page's rows, and of what became of each key.
@@ -301,23 +305,43 @@ impl Type {
 // === impl MethodKind ===
 
 impl MethodKind {
+    /// The answer is a stream.
     pub fn is_streaming(self) -> bool {
         match self {
-            MethodKind::List | MethodKind::Pages | MethodKind::Resolve => true,
-            MethodKind::Get | MethodKind::Connection | MethodKind::Count | MethodKind::BatchGet => false,
+            MethodKind::List | MethodKind::Pages | MethodKind::Resolve | MethodKind::Commands => true,
+            MethodKind::Get
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::BatchGet
+            | MethodKind::Command => false,
         }
     }
 
-    /// Whether a client sends any number of messages.
+    /// The request is a stream.
     pub fn takes_stream(self) -> bool {
         match self {
-            MethodKind::Resolve => true,
+            MethodKind::Resolve | MethodKind::Commands => true,
             MethodKind::Get
             | MethodKind::List
             | MethodKind::Pages
             | MethodKind::Connection
             | MethodKind::Count
-            | MethodKind::BatchGet => false,
+            | MethodKind::BatchGet
+            | MethodKind::Command => false,
+        }
+    }
+
+    /// Something is changed.
+    pub fn is_write(self) -> bool {
+        match self {
+            MethodKind::Command | MethodKind::Commands => true,
+            MethodKind::Get
+            | MethodKind::List
+            | MethodKind::Pages
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::BatchGet
+            | MethodKind::Resolve => false,
         }
     }
 }

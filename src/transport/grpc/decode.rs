@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::api::{Api, Label, Type};
+use super::api::{self, Api, Label, Type};
 use super::descriptor;
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::filter::DIRECTIONS;
+use crate::intent::filter::{DIRECTIONS, Operators};
 use crate::problem::did_you_mean;
 use crate::schema::name::{Name, camel_case};
 
@@ -54,6 +54,7 @@ enum Kind {
     Timestamp,
     Value,
     Struct,
+    ListValue,
     FieldMask,
     /// Only answers have it.
     Other,
@@ -110,13 +111,15 @@ impl Decoder {
                     Type::Timestamp => Kind::Timestamp,
                     Type::Value => Kind::Value,
                     Type::FieldMask => Kind::FieldMask,
-                    Type::ListValue | Type::PageInfo | Type::EntityError => Kind::Other,
+                    Type::ListValue => Kind::ListValue,
+                    Type::PageInfo | Type::EntityError => Kind::Other,
                 };
                 let (name, source, repeated) =
                     (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
                 (field.number, Field { name, source, repeated, kind })
             });
-            let needs_content = message.name.ends_with("Filter") || message.oneof.is_some();
+            let is_filter = message.name.ends_with("Filter") && message.fields.iter().all(is_operator);
+            let needs_content = is_filter || message.oneof.is_some();
             let message = Message::new(fields.collect(), message.oneof.is_some(), needs_content);
             decoder.messages.push(message);
         }
@@ -229,6 +232,7 @@ impl Decoder {
             | Kind::Timestamp
             | Kind::Value
             | Kind::Struct
+            | Kind::ListValue
             | Kind::FieldMask
             | Kind::Other => false,
         };
@@ -275,6 +279,7 @@ impl Decoder {
                 Err(error) if error.code == Code::TooComplex => Json::Null,
                 found => found?,
             },
+            (Kind::ListValue, Raw::Bytes(bytes)) => list(bytes, path, depth)?,
             (Kind::FieldMask, Raw::Bytes(mut bytes)) => {
                 let mut paths = Vec::new();
                 while !bytes.is_empty() {
@@ -310,6 +315,11 @@ impl Message {
         let names = known.into_iter().map(|(_, field)| field.name.clone()).collect();
         Message { fields, names, is_oneof, needs_content }
     }
+}
+
+/// Whether a field is one of an enum's filter; an input type may be called a filter too.
+fn is_operator(field: &api::Field) -> bool {
+    [Operators::Equality, Operators::List].iter().any(|operators| operators.find(&field.source).is_some())
 }
 
 /// The next field: its number and its value.
@@ -388,14 +398,7 @@ fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
             Some((3, Raw::Bytes(bytes))) => Json::String(text(bytes, path)?),
             Some((4, Raw::Varint(flag))) => Json::Bool(flag != 0),
             Some((5, Raw::Bytes(fields))) => structure(fields, path, depth)?,
-            Some((6, Raw::Bytes(mut list))) => {
-                let mut items = Vec::new();
-                while !list.is_empty() {
-                    let Some((1, Raw::Bytes(item))) = next(&mut list) else { return Err(broken(path)) };
-                    items.push(value(item, path, depth + 1)?);
-                }
-                Json::Array(items)
-            }
+            Some((6, Raw::Bytes(bytes))) => list(bytes, path, depth)?,
             Some(_) | None => return Err(broken(path)),
         };
         found = Some(value);
@@ -419,6 +422,16 @@ fn structure(mut fields: &[u8], path: &str, depth: usize) -> Result<Json> {
         object.insert(key, content);
     }
     Ok(Json::Object(object))
+}
+
+/// A `google.protobuf.ListValue` as JSON.
+fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
+    let mut items = Vec::new();
+    while !bytes.is_empty() {
+        let Some((1, Raw::Bytes(item))) = next(&mut bytes) else { return Err(broken(path)) };
+        items.push(value(item, path, depth + 1)?);
+    }
+    Ok(Json::Array(items))
 }
 
 /// Numbers of `Value` are doubles; whole ones are what JSON would have had.

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body_util::BodyExt;
@@ -146,82 +146,74 @@ pub async fn read(mut body: Body, encoding: Encoding, bytes_max: usize) -> Resul
     let Some((flag, length)) = header(&bytes).filter(|(_, length)| bytes.len() == HEADER_BYTES + length) else {
         return Err(Error::invalid("the request has no whole message"));
     };
-    let message = bytes.slice(HEADER_BYTES..HEADER_BYTES + length);
-    unpacked(flag, message, encoding, bytes_max)
+    plain(flag, bytes.slice(HEADER_BYTES..HEADER_BYTES + length), encoding, bytes_max)
 }
 
-fn unpacked(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
-    match flag {
-        0 => Ok(message),
-        1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),
-        1 => Err(Error::invalid("the message is compressed, but grpc-encoding does not say how")),
-        _ => Err(Error::invalid("the message has an unknown flag")),
-    }
-}
-
-/// Reads the messages of a request as they come.
-pub struct Reader {
+/// The messages of a request that has many. No more is taken from the client than is asked for here.
+pub struct Incoming {
     body: Body,
     buffer: BytesMut,
     encoding: Encoding,
     bytes_max: usize,
-    is_done: bool,
 }
 
-// === impl Reader ===
+// === impl Incoming ===
 
-impl Reader {
-    pub fn new(body: Body, encoding: Encoding, bytes_max: usize) -> Reader {
-        Reader { body, buffer: BytesMut::new(), encoding, bytes_max, is_done: false }
+impl Incoming {
+    pub fn new(body: Body, encoding: Encoding, bytes_max: usize) -> Incoming {
+        Incoming { body, buffer: BytesMut::new(), encoding, bytes_max }
     }
 
-    /// What has arrived, waiting for the first message only; at most so many. `None` when there is no more.
-    pub async fn arrived(&mut self, max: usize) -> Result<Option<Vec<Bytes>>> {
-        let mut messages = Vec::new();
+    /// The next message; `None` when the client has ended its stream. May be dropped and asked again.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            while messages.len() < max {
-                let Some(message) = self.whole()? else { break };
-                messages.push(message);
+            if let Some((flag, length)) = header(&self.buffer) {
+                if length > self.bytes_max {
+                    return Err(too_large(length, self.bytes_max));
+                }
+                if self.buffer.len() >= HEADER_BYTES + length {
+                    self.buffer.advance(HEADER_BYTES);
+                    let message = self.buffer.split_to(length).freeze();
+                    return plain(flag, message, self.encoding, self.bytes_max).map(Some);
+                }
             }
-            if messages.len() >= max {
-                return Ok(Some(messages));
-            }
-            if self.is_done && !self.buffer.is_empty() {
-                return Err(Error::invalid("the request ends within a message"));
-            }
-            if self.is_done {
-                return Ok(Some(messages).filter(|messages| !messages.is_empty()));
-            }
-            let next = match messages.is_empty() {
-                true => self.body.frame().await,
-                false => match self.body.frame().now_or_never() {
-                    Some(next) => next,
-                    None => return Ok(Some(messages)),
-                },
-            };
-            match next {
-                None => self.is_done = true,
-                Some(Err(error)) => return Err(Error::invalid("the request ended early").because(error)),
+            match self.body.frame().await {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);
                     }
                 }
+                Some(Err(error)) => {
+                    let message = "the client went away before it ended its stream";
+                    return Err(Error::new(Stage::Decode, Code::Cancelled, message).because(error));
+                }
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(Error::invalid("the request ends within a message")),
             }
         }
     }
 
-    /// The next message when all of it is there.
-    fn whole(&mut self) -> Result<Option<Bytes>> {
-        let Some((flag, length)) = header(&self.buffer) else { return Ok(None) };
-        if length > self.bytes_max {
-            return Err(too_large(length, self.bytes_max));
+    /// What has arrived, at most so many, waiting for the first of them only; nothing when the client has ended its
+    /// stream.
+    pub async fn arrived(&mut self, max: usize) -> Result<Vec<Bytes>> {
+        let mut messages: Vec<Bytes> = self.next().await?.into_iter().collect();
+        while !messages.is_empty() && messages.len() < max {
+            match self.next().now_or_never() {
+                Some(Ok(Some(message))) => messages.push(message),
+                Some(Ok(None)) | None => break,
+                Some(Err(error)) => return Err(error),
+            }
         }
-        if self.buffer.len() < HEADER_BYTES + length {
-            return Ok(None);
-        }
-        let message = self.buffer.split_to(HEADER_BYTES + length).freeze().slice(HEADER_BYTES..);
-        unpacked(flag, message, self.encoding, self.bytes_max).map(Some)
+        Ok(messages)
+    }
+}
+
+fn plain(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
+    match flag {
+        0 => Ok(message),
+        1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),
+        1 => Err(Error::invalid("the message is compressed, but grpc-encoding does not say how")),
+        _ => Err(Error::invalid("the message has an unknown flag")),
     }
 }
 

@@ -56,8 +56,8 @@ impl Describer<'_> {
         let items = vec![plain_field(PAGE_ITEMS, Type::Message(resolved.clone()), Label::Repeated)];
         self.add(&response, Some(format!("What {batch} answers, in the order of the keys.")), items);
         let mut add = |name: String, kind, request: String, response: String, comment: String| {
-            let (query, comment) = (entity.name.clone(), Some(comment));
-            methods.push(Method { name, kind, query, request, response, comment, deprecated: false });
+            let (endpoint, comment) = (entity.name.clone(), Some(comment));
+            methods.push(Method { name, kind, endpoint, request, response, comment, deprecated: false });
         };
         add(batch, MethodKind::BatchGet, request, response, format!("{many} in the order of their keys."));
         add(resolve, MethodKind::Resolve, key, resolved, format!("{many} without end, each key in its turn."));

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::api::{Api, Method};
 use super::decode::Decoder;
 use super::describe::{JOINS, READ_MASK};
+use super::mutations::returned_by_default;
 use super::select::{ListSite, select, select_type};
 use crate::error::{Code, Error, Result, Stage};
 use crate::federation::batch::Wanted;
@@ -31,16 +32,16 @@ const FORMS_MAX: u64 = 2_000;
 
 /// The methods of one service.
 pub struct Methods {
-    decoder: Decoder,
-    forms: Cache<(Name, String), Arc<Prepared>, ahash::RandomState>,
+    pub(super) decoder: Decoder,
+    forms: Cache<(bool, Name, String), Arc<Prepared>, ahash::RandomState>,
     entities: Cache<(Name, String), Arc<PreparedEntities>, ahash::RandomState>,
     depth_max: usize,
 }
 
 /// A form with the places of its arguments.
 #[derive(Debug)]
-struct Prepared {
-    form: Arc<Form>,
+pub(super) struct Prepared {
+    pub form: Arc<Form>,
     sites: Vec<ListSite>,
 }
 
@@ -77,20 +78,15 @@ impl Methods {
         Methods { decoder: Decoder::new(api), forms, entities, depth_max }
     }
 
-    /// The content of a message of a request.
-    pub fn message(&self, name: &str, bytes: &[u8]) -> Result<Map<String, Json>> {
-        self.decoder.decode(name, bytes)
-    }
-
     /// What is asked of the entities of a method, with a mask for those of one type.
     pub fn entities(&self, schema: &Schema, method: &Method, mask: Option<&Json>) -> Result<Arc<PreparedEntities>> {
         let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-        let key = (method.query.clone(), paths.join(","));
+        let key = (method.endpoint.clone(), paths.join(","));
         if let Some(prepared) = self.entities.get(&key) {
             return Ok(prepared);
         }
         let mut prepared = PreparedEntities { wanted: Wanted::default(), sites: HashMap::new() };
-        let is_asked = |entity: &&Entity| entity.name == method.query || &*method.query == ANY_TYPE;
+        let is_asked = |entity: &&Entity| entity.name == method.endpoint || &*method.endpoint == ANY_TYPE;
         for entity in schema.entities().values().filter(is_asked).filter(|it| it.behind == Behind::Object) {
             let (selection, sites) = select_type(schema, &entity.name, &paths, self.depth_max)?;
             if let Selection::Object(selected) = selection {
@@ -111,7 +107,7 @@ impl Methods {
 
     /// The intent of decoded arguments, by the names of the schema.
     pub fn read(&self, schema: &Schema, method: &Method, given: &Map<String, Json>) -> Result<Read> {
-        let query = schema.query(&method.query).ok_or_else(|| {
+        let query = schema.query(&method.endpoint).ok_or_else(|| {
             Error::new(Stage::Decode, Code::Unimplemented, format!("{} is not served any more", method.name))
         })?;
         let prepared = self.prepared(schema, method, query, given.get(READ_MASK))?;
@@ -127,27 +123,45 @@ impl Methods {
         let zero = |argument: &Argument| zero(schema, argument).map(Cow::Owned);
         let root = root.map(|(argument, value)| (argument, value.or_else(|| zero(argument))));
         all.push(arguments(schema, &query.item, root, &mut values)?);
-        joined_arguments(schema, &prepared.sites, given.get(JOINS), &mut values, &mut all)?;
+        prepared.below(schema, given.get(JOINS), &mut values, &mut all)?;
         Ok(Read { form: prepared.form.clone(), arguments: all, values })
     }
 
-    fn prepared(
+    pub(super) fn prepared(
         &self,
         schema: &Schema,
         method: &Method,
-        query: &Endpoint,
+        endpoint: &Endpoint,
         mask: Option<&Json>,
     ) -> Result<Arc<Prepared>> {
-        let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-        // Lists and pages of them read the same.
-        let key = (method.query.clone(), paths.join(","));
+        let paths = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        let by_default = if method.kind.is_write() { returned_by_default(schema, endpoint) } else { None };
+        let paths: Vec<&str> = if mask.is_some() { paths.collect() } else { by_default.into_iter().collect() };
+        // Lists and pages of them read the same, and so do one command and many. A query and a mutation may share
+        // a name.
+        let key = (method.kind.is_write(), method.endpoint.clone(), paths.join(","));
         if let Some(prepared) = self.forms.get(&key) {
             return Ok(prepared);
         }
-        let (selection, sites) = select(schema, query, method.kind, &paths, self.depth_max)?;
-        let prepared = Arc::new(Prepared { form: Arc::new(Form::new(query.name.clone(), selection)), sites });
+        let (selection, sites) = select(schema, endpoint, method.kind, &paths, self.depth_max)?;
+        let prepared = Arc::new(Prepared { form: Arc::new(Form::new(endpoint.name.clone(), selection)), sites });
         self.forms.insert(key, prepared.clone());
         Ok(prepared)
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// The arguments of the joined lists, behind those of the root.
+    pub fn below(
+        &self,
+        schema: &Schema,
+        joins: Option<&Json>,
+        values: &mut Values,
+        all: &mut Vec<Arguments>,
+    ) -> Result<()> {
+        joined_arguments(schema, &self.sites, joins, values, all)
     }
 }
 

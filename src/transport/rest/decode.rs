@@ -185,13 +185,8 @@ impl Prepared {
 // === impl Request ===
 
 impl Request<'_> {
-    /// Reads the path's values and the parameters.
-    pub fn decode(&self, path: impl Iterator<Item = (Name, String)>, parameters: &[Parameter<'_>]) -> Result<Decoded> {
-        self.decode_behind(Values::default(), path, parameters)
-    }
-
-    /// The same, with the values that there are already before those of the request.
-    pub fn decode_behind(
+    /// Reads the path's values and the parameters, behind the values that there are already.
+    pub fn decode(
         &self,
         mut values: Values,
         path: impl Iterator<Item = (Name, String)>,
@@ -338,6 +333,9 @@ impl Request<'_> {
             known.extend(fields.map(ToString::to_string));
         }
         let nearest = did_you_mean(rest, known.iter().map(String::as_str)).filter(|_| known.len() > 12);
+        // Spelled as it has to be, with the way to its place.
+        let place = name.find(rest).map_or("", |at| &name[..at]);
+        let nearest = nearest.map(|hint| hint.replacen('"', &format!("\"{place}"), 1));
         let hint = nearest.map(|hint| format!("{hint} ")).unwrap_or_default();
         let message = format!("there is no parameter \"{name}\"; {hint}there are {}", known.join(", "));
         Error::invalid(message).at(name)

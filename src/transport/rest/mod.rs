@@ -47,6 +47,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error};
 use crate::intent::Intent;
+use crate::intent::value::Values;
 use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
@@ -217,7 +218,7 @@ impl Rest {
         let path = path_values(self.table.names(route), values)?;
         let request =
             decode::Request { schema, endpoint, prepared: &prepared, mode, wanted, sizes: self.options.pages };
-        request.decode(path.into_iter(), &parameters)
+        request.decode(Values::default(), path.into_iter(), &parameters)
     }
 
     /// The form for a text of `select`: known, or built and kept.
@@ -355,12 +356,12 @@ impl Exchange<'_> {
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, answer, asked, &budget).await?
+                encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
             }
             result => result?,
         };
@@ -391,11 +392,11 @@ impl Exchange<'_> {
             return Ok(respond::data(Body::empty(), media.content_type()));
         }
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Stream).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
         let opened = match stream::open(outcome, media, self.id).await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                let outcome = self.engine.answer(self.caller, intent, Pace::Stream).await?;
+                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                 stream::open(outcome, media, self.id).await?
             }
             result => result?,

@@ -22,6 +22,7 @@ pub fn schema() -> Schema {
 
 pub fn wire(schema: &Schema) -> Rest {
     let options = Options {
+        representations_max: 10_000,
         path: "/rest".to_owned(),
         info: Info { title: "rest".to_owned(), version: "1.0.0".to_owned(), description: None },
         docs: true,
@@ -30,7 +31,6 @@ pub fn wire(schema: &Schema) -> Rest {
         etag: true,
         body_bytes_max: 1 << 20,
         response_bytes_max: 1 << 20,
-        representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),
     };
     Rest::new(schema, options)
@@ -40,7 +40,8 @@ pub fn wire(schema: &Schema) -> Rest {
 fn decoded(target: &str) -> Result<(String, String, String), String> {
     let schema = schema();
     let intent = wire(&schema).intent(&schema, &Method::GET, target);
-    let Intent::Read(read) = intent.map_err(|error| format!("{} {}", error.code.name(), error.message))?;
+    let intent = intent.map_err(|error| format!("{} {}", error.code.name(), error.message))?;
+    let Intent::Read(read) = intent else { panic!("{target} is no read") };
     let arguments: Vec<String> = read.arguments.iter().map(|site| format!("{site:?}")).collect();
     Ok((shown(&read.form.selection), arguments.join("\n"), format!("{:?}", read.values)))
 }

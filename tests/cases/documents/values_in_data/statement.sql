@@ -7,7 +7,7 @@ SELECT t0.data->'total' FROM public.v_order t0 WHERE (t0.data->>'placed_at')::ti
 --   $1 = Text("2024-02-03T08:00:00Z")
 -- c
 SELECT t0.data->'total' FROM public.v_order t0 WHERE (t0.data->>'status') = ANY($1::text[]) AND (t0.data->>'note') IS NULL;
---   $1 = Texts(["paid"])
+--   $1 = Texts([Some("paid")])
 -- d
 SELECT t0.data->'total' FROM public.v_order t0 WHERE coalesce(jsonb_typeof(t0.data->'payload'), 'null') = 'null';
 -- e
@@ -18,4 +18,4 @@ SELECT t0.data->'total', t0.data->'payload' FROM (SELECT t1.data FROM public.v_o
 --   $1 = Text("k")
 -- g
 SELECT t0.data->'total' FROM public.v_order t0 WHERE t0.id = ANY($1::uuid[]);
---   $1 = Uuids([00000000-0000-0000-0000-000000000002])
+--   $1 = Uuids([Some(00000000-0000-0000-0000-000000000002)])

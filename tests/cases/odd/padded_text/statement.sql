@@ -6,4 +6,4 @@ SELECT t0.code, t0.email::text FROM public.v_contact t0 WHERE t0.code = $1::text
 --   $1 = Text("abcd")
 -- c
 SELECT t0.code FROM public.v_contact t0 WHERE t0.code = ANY($1::text[]::bpchar[]);
---   $1 = Texts(["ab", "abcd"])
+--   $1 = Texts([Some("ab"), Some("abcd")])

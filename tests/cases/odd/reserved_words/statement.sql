@@ -3,4 +3,4 @@ SELECT t0.id, t0."order", t0."user", t0."group", t0."select", ARRAY(SELECT ROW(t
 --   $1 = Int8(0)
 --   $2 = Int8(0)
 --   $3 = Text("u")
---   $4 = Texts(["g"])
+--   $4 = Texts([Some("g")])

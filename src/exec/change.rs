@@ -1,0 +1,250 @@
+//! Calls of functions that write: in one transaction, or one for each part of a batch.
+//!
+//! A row that a function returns commits, whatever it says; an error rolls back. A call that needs to be looked
+//! at before its transaction ends (something is read afterwards, several have to stand together, nothing is to
+//! stay) costs one round trip more than the others.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::called::{Called, Reading, called_of, complete, read_of};
+use super::rows::Rows;
+use super::transaction::{Loss, Transaction};
+use super::{Outcome, Pace, ViewExecutor, timeout};
+use crate::auth::Caller;
+use crate::error::{Code, Error, Result};
+use crate::plan::mutate::Reads;
+use crate::sql::Batch;
+
+/// What became of one call of a mutation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Of the entity, as the function said it.
+    pub id: Option<String>,
+    /// False where the function found nothing to do.
+    pub changed: bool,
+    /// How many of the outcome's rows are its own.
+    pub rows: usize,
+    /// What went wrong, where the row is an error of a declared type.
+    pub failure: Option<(Code, String)>,
+}
+
+/// How the calls of one intent stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// One that fails undoes all of them.
+    pub atomic: bool,
+    /// Nothing stays.
+    pub dry_run: bool,
+}
+
+/// How often a transaction that lost against another one is tried again, and the longest pause before it. The
+/// pauses double; together they stay far below any patience.
+const COLLISIONS_MAX: u32 = 4;
+const PAUSE_MAX: Duration = Duration::from_millis(40);
+
+/// Some of the calls of a batch.
+pub(super) type Part<'b> = (&'b Batch, Range<usize>);
+
+// === impl ViewExecutor ===
+
+impl ViewExecutor {
+    /// Runs calls for a caller. A lone call that fails is an error; among several, what failed stands in its
+    /// place, unless they stand together.
+    pub async fn change(&self, batches: &[Batch], together: Together, caller: &Caller) -> Result<Outcome> {
+        let all: Vec<Part<'_>> = batches.iter().map(|batch| (batch, 0..batch.len())).collect();
+        let count: usize = batches.iter().map(Batch::len).sum();
+        let deadline = Instant::now() + self.options.database.statement_timeout;
+        let mut called = if count == 1 || together.atomic || together.dry_run {
+            self.settled(&all, together, caller, deadline).await?
+        } else {
+            let mut called = Vec::with_capacity(count);
+            for batch in batches {
+                called.extend(self.halved(batch, caller).await?);
+            }
+            called
+        };
+        let Some(first) = batches.first() else {
+            return Err(Error::invalid("there is nothing to do"));
+        };
+        self.read_afterwards(first, &mut called, caller).await?;
+        let read_back = first.statement.call().and_then(|call| call.read_back.as_ref());
+        let statement =
+            read_back.filter(|_| called.iter().any(|call| call.is_read)).unwrap_or(&first.statement).clone();
+        let mut rows = Vec::with_capacity(called.len());
+        let mut changes = Vec::with_capacity(called.len());
+        for call in called {
+            let change = complete(&first.statement, call.change, call.rows.len());
+            if change.is_ok() {
+                rows.extend(call.rows);
+            }
+            changes.push(change);
+        }
+        if count == 1 && changes.iter().any(Result::is_err) {
+            return Err(changes
+                .into_iter()
+                .find_map(Result::err)
+                .unwrap_or_else(|| Error::invalid("nothing was done")));
+        }
+        Ok(Outcome { statement, rows: Rows::kept(rows), changes })
+    }
+
+    /// Each half by itself when the whole fails, until the call that makes it fail stands alone.
+    async fn halved(&self, batch: &Batch, caller: &Caller) -> Result<Vec<Called>> {
+        let apart = Together { atomic: false, dry_run: false };
+        let mut called = Vec::with_capacity(batch.len());
+        let mut open = Vec::with_capacity(2);
+        open.push(0..batch.len());
+        while let Some(part) = open.pop().filter(|part| !part.is_empty()) {
+            let deadline = Instant::now() + self.options.database.statement_timeout;
+            match self.settled(&[(batch, part.clone())], apart, caller, deadline).await {
+                Ok(some) => called.extend(some),
+                Err(error) if error.stale => return Err(error),
+                Err(error) if part.len() > 1 && is_of_a_call(&error) => {
+                    let middle = part.start + part.len() / 2;
+                    open.push(middle..part.end);
+                    open.push(part.start..middle);
+                }
+                Err(error) => called.extend(part.map(|_| Called::failed(again(&error)))),
+            }
+        }
+        Ok(called)
+    }
+
+    /// One transaction, tried again while it loses against others.
+    async fn settled(
+        &self,
+        parts: &[Part<'_>],
+        together: Together,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Vec<Called>> {
+        let limit = self.options.database.statement_timeout;
+        let mut collisions = 0;
+        loop {
+            let attempt = self.transaction(parts, together, caller);
+            match tokio::time::timeout_at(deadline.into(), attempt).await {
+                Ok(Err(error)) if error.collided && collisions < COLLISIONS_MAX => {
+                    collisions += 1;
+                    tokio::time::sleep(pause(collisions)).await;
+                }
+                Ok(result) => return result,
+                Err(_) => return Err(timeout(limit)),
+            }
+        }
+    }
+
+    async fn transaction(&self, parts: &[Part<'_>], together: Together, caller: &Caller) -> Result<Vec<Called>> {
+        let looks = together.dry_run
+            || parts.len() > 1
+            || parts.iter().any(|(batch, part)| {
+                (together.atomic && part.len() > 1)
+                    || batch.statement.call().is_some_and(|call| call.reads == Reads::Always)
+            });
+        let grouped = looks || !self.options.session.is_empty();
+        let mut transaction = match Transaction::prepare(self, parts, grouped, caller).await {
+            // The connection had died while it lay in the pool: nothing has run, take another.
+            Err(error) if error.lost_connection => Transaction::prepare(self, parts, grouped, caller).await?,
+            result => result?,
+        };
+        let ending = if together.dry_run { "ROLLBACK" } else { "COMMIT" };
+        if !looks {
+            let mut rows = Vec::new();
+            for (i, (batch, part)) in parts.iter().enumerate() {
+                let steps = transaction.call(i, batch, part, if grouped { Some(ending) } else { None });
+                rows = transaction.send(steps, Loss::Unknown).await?;
+            }
+            transaction.done();
+            return Ok(parts.first().map(|(batch, part)| called_of(batch, part.len(), rows)).unwrap_or_default());
+        }
+        let mut called = Vec::new();
+        for (i, (batch, part)) in parts.iter().enumerate() {
+            let steps = transaction.call(i, batch, part, None);
+            let rows = transaction.send(steps, Loss::Nothing).await?;
+            let mut some = called_of(batch, part.len(), rows);
+            let failed = some.iter().position(|call| call.change.is_err());
+            if let Some(at) = failed.filter(|_| together.atomic && (parts.len() > 1 || part.len() > 1)) {
+                let at = at + called.len();
+                transaction.end("ROLLBACK", Loss::Nothing).await?;
+                let error = some.swap_remove(at - called.len()).change.err();
+                return Err(at_call(error.unwrap_or_else(|| Error::invalid("a call failed")), at));
+            }
+            called.extend(some);
+        }
+        if let Some((batch, _)) = parts.first() {
+            transaction.read(batch, &mut called).await?;
+        }
+        transaction.end(ending, if together.dry_run { Loss::Nothing } else { Loss::Unknown }).await?;
+        Ok(called)
+    }
+
+    /// Reads the entities whose documents turned out not to be all that was asked for. Their transaction has
+    /// ended: only its rows could tell that there is something to read.
+    async fn read_afterwards(&self, batch: &Batch, called: &mut [Called], caller: &Caller) -> Result<()> {
+        let Some(statement) = read_of(batch, called) else { return Ok(()) };
+        let mut reading = Reading::of(called);
+        while let Some(ids) = reading.next() {
+            let parameters = batch.read_back(statement, &ids)?;
+            let read = async {
+                let (_, mut rows) = self.run(statement.clone(), parameters, caller, Pace::Answer).await?.into_parts();
+                let mut all = Vec::with_capacity(ids.len());
+                while let Some(row) = rows.next().await.transpose()? {
+                    all.push(row);
+                }
+                Ok(all)
+            };
+            // What was written stays written: nothing may lead to a second try of the whole.
+            let rows = read.await.map_err(|error: Error| Error { stale: false, lost_connection: false, ..error })?;
+            reading.found(called, rows);
+        }
+        reading.place(called);
+        Ok(())
+    }
+}
+
+/// Whether an error can be that of one call among several.
+fn is_of_a_call(error: &Error) -> bool {
+    match error.code {
+        Code::InvalidArgument
+        | Code::Forbidden
+        | Code::NotFound
+        | Code::Conflict
+        | Code::ValidationFailed
+        | Code::TooComplex
+        | Code::DataMismatch
+        | Code::Internal => !error.lost_connection,
+        Code::Unauthenticated
+        | Code::RateLimited
+        | Code::CircuitBreakerOpen
+        | Code::Unavailable
+        | Code::Timeout
+        | Code::Cancelled
+        | Code::Unimplemented
+        | Code::MethodNotAllowed
+        | Code::NotAcceptable
+        | Code::PayloadTooLarge
+        | Code::UnsupportedMediaType => false,
+    }
+}
+
+/// The same error for another call.
+fn again(error: &Error) -> Error {
+    Error {
+        hint: error.hint.clone(),
+        duplicate: error.duplicate,
+        retry_after_secs: error.retry_after_secs,
+        ..Error::new(error.stage, error.code, error.message.clone())
+    }
+    .because(error.cause.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+fn at_call(error: Error, position: usize) -> Error {
+    Error { message: format!("[{position}]: {}", error.message), ..error }
+}
+
+/// Between half and the whole of a time that doubles.
+fn pause(collisions: u32) -> Duration {
+    let longest = PAUSE_MAX.min(Duration::from_millis(5 << collisions.min(8)));
+    let share = ahash::RandomState::new().hash_one(collisions) % 1000;
+    longest / 2 + longest.mul_f64(share as f64 / 2000.0)
+}
