@@ -194,13 +194,8 @@ impl Prepared {
 // === impl Request ===
 
 impl Request<'_> {
-    /// Reads the path's values and the parameters.
-    pub fn decode(&self, path: impl Iterator<Item = (Name, String)>, parameters: &[Parameter<'_>]) -> Result<Decoded> {
-        self.decode_behind(Values::default(), path, parameters)
-    }
-
-    /// The same, with the values that there are already before those of the request.
-    pub fn decode_behind(
+    /// Reads the path's values and the parameters, behind the values that there are already.
+    pub fn decode(
         &self,
         mut values: Values,
         path: impl Iterator<Item = (Name, String)>,

@@ -49,6 +49,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error};
 use crate::intent::Intent;
+use crate::intent::value::Values;
 use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
@@ -226,7 +227,7 @@ impl Rest {
         let path = path_values(self.table.names(route), values)?;
         let request =
             decode::Request { schema, endpoint, prepared: &prepared, mode, wanted, sizes: self.options.pages };
-        request.decode(path.into_iter(), &parameters)
+        request.decode(Values::default(), path.into_iter(), &parameters)
     }
 
     /// The form for a text of `select`: known, or built and kept.
