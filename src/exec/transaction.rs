@@ -1,7 +1,6 @@
 //! One transaction on one connection: everything that it may send is prepared before it begins.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -154,10 +153,6 @@ impl Transaction {
 }
 
 /// Sends a statement at the first poll, and reads all its rows: a function returns as many as its author meant.
-fn collect<'s>(
-    ready: &'s Ready,
-    client: &'s Client,
-    parameters: &'s [Param],
-) -> impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + 's {
-    async move { ready.query(client, parameters).await?.try_collect().await }
+async fn collect(ready: &Ready, client: &Client, parameters: &[Param]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    ready.query(client, parameters).await?.try_collect().await
 }

@@ -1,6 +1,7 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::{FutureExt, StreamExt};
@@ -23,7 +24,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
 
 /// The gRPC wire of a configuration; `None` when it is switched off.
-pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Grpc>, Vec<Problem>> {
+pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Arc<Grpc>>, Vec<Problem>> {
     if !config.grpc.enabled {
         return Ok(None);
     }
@@ -37,7 +38,7 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     let file = config.fraiseql.output_file.display().to_string();
-    Grpc::new(schema, lock, options, &file).map(Some)
+    Grpc::new(schema, lock, options, &file).map(|grpc| Some(Arc::new(grpc)))
 }
 
 /// Whether a request is for this wire: by its content type, or by a path that no other wire has.

@@ -24,7 +24,7 @@ pub struct Wires {
     /// `None` when `[rest] enabled` is off.
     pub rest: Option<Rest>,
     #[cfg(feature = "grpc-transport")]
-    pub grpc: Option<crate::transport::grpc::Grpc>,
+    pub grpc: Option<Arc<crate::transport::grpc::Grpc>>,
 }
 
 /// The wires of a schema, by who asks.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes};
+use futures_util::Stream;
 use prost_reflect::prost::Message as _;
 use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
@@ -160,6 +161,48 @@ impl Client {
         client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
         let path = self.path(method).parse().unwrap();
         Ok(client.server_streaming(request, path, Plain).await?.into_inner())
+    }
+}
+
+impl Client {
+    /// Sends commands, with metadata; the answers as they arrive.
+    pub async fn write(
+        &self,
+        method: &str,
+        commands: impl Stream<Item = Bytes> + Send + 'static,
+        metadata: &[(&'static str, &str)],
+    ) -> Result<Streaming<Bytes>, Status> {
+        let mut client = tonic::client::Grpc::new(self.channel.clone());
+        client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+        let mut request = Request::new(commands);
+        for (name, value) in metadata {
+            request.metadata_mut().insert(*name, value.parse().unwrap());
+        }
+        authorize(&mut request, self.authorization.as_deref());
+        let path = self.path(method).parse().unwrap();
+        Ok(client.streaming(request, path, Plain).await?.into_inner())
+    }
+
+    /// All answers to commands that are at hand, and the status behind them.
+    pub async fn written(
+        &self,
+        method: &str,
+        commands: &[Json],
+        metadata: &[(&'static str, &str)],
+    ) -> (Vec<Json>, Result<(), Status>) {
+        let commands: Vec<Bytes> = commands.iter().map(|command| self.encode(method, command)).collect();
+        let mut all = Vec::new();
+        let mut answers = match self.write(method, futures_util::stream::iter(commands), metadata).await {
+            Ok(answers) => answers,
+            Err(status) => return (all, Err(status)),
+        };
+        loop {
+            match answers.message().await {
+                Ok(Some(message)) => all.push(self.decode(method, &message)),
+                Ok(None) => return (all, Ok(())),
+                Err(status) => return (all, Err(status)),
+            }
+        }
     }
 }
 

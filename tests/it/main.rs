@@ -44,6 +44,10 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+#[cfg(feature = "grpc-transport")]
+mod grpc_streams;
+#[cfg(feature = "grpc-transport")]
+mod grpc_writes;
 mod hidden;
 mod identity;
 #[cfg(feature = "grpc-transport")]

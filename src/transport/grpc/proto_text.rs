@@ -52,8 +52,9 @@ pub fn proto(api: &Api) -> String {
 
 fn method(method: &Method, out: &mut String) {
     comment(method.comment.as_deref(), "  ", out);
-    let stream = if method.kind.is_streaming() { "stream " } else { "" };
-    let _ = write!(out, "  rpc {}({}) returns ({stream}{})", method.name, method.request, method.response);
+    let stream = |is_stream: bool| if is_stream { "stream " } else { "" };
+    let (taken, given) = (stream(method.kind.takes_stream()), stream(method.kind.is_streaming()));
+    let _ = write!(out, "  rpc {}({taken}{}) returns ({given}{})", method.name, method.request, method.response);
     out.push_str(if method.deprecated { " {\n    option deprecated = true;\n  }\n" } else { ";\n" });
 }
 
