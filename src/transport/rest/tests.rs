@@ -31,7 +31,6 @@ pub fn wire(schema: &Schema) -> Rest {
         etag: true,
         body_bytes_max: 1 << 20,
         response_bytes_max: 1 << 20,
-        representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),
     };
     Rest::new(schema, options)
