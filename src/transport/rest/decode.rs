@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::conditions::{Conditions, items, typed};
-use super::parameters::{Parameter, Spelled, decoded_segment};
+use super::parameters::{Parameter, Spelled};
 use super::select::{SelectLimits, Site, field_of, fields_of, is_spelled, select};
 use super::sites::SiteArguments;
 use crate::error::{Code, Error, Result, Stage};
@@ -448,10 +448,4 @@ impl Request<'_> {
             }
         }
     }
-}
-
-/// The values of a path's parameters by the names of the arguments.
-pub fn path_values(names: &[Name], values: &[&str]) -> Result<Vec<(Name, String)>> {
-    let named = names.iter().zip(values);
-    named.map(|(name, value)| Ok((name.clone(), decoded_segment(value)?.into_owned()))).collect()
 }

@@ -35,13 +35,13 @@ use tracing::Instrument;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub use self::decode::PageSizes;
-use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
+use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
 use self::entities::EntityTable;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
-use self::parameters::{Parameter, members, parameters};
+use self::parameters::{Parameter, members, parameters, path_values};
 use self::respond::Failure;
 use self::routes::Table;
 pub use self::select::SelectLimits;
