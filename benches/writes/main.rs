@@ -61,7 +61,9 @@ async fn run() -> Result<()> {
         postgres.execute("rows", "TRUNCATE tb_row")?;
         let ratio = stream / unary;
         best = best.max(ratio);
-        println!("round {round}: unary {unary:.0} rows/s ({written} rows), stream {stream:.0} rows/s ({ROWS} rows), {ratio:.1} times");
+        println!(
+            "round {round}: unary {unary:.0} rows/s ({written} rows), stream {stream:.0} rows/s ({ROWS} rows), {ratio:.1} times"
+        );
     }
     ensure!(best >= RATIO_MIN, "the stream is {best:.1} times as fast, and has to be {RATIO_MIN} times");
     Ok(())
@@ -89,7 +91,8 @@ async fn serve(url: &str) -> Result<Server> {
     let overrides = Overrides { database_url: Some(url.to_owned()), ..Overrides::default() };
     let config = Config::parse("fraiseql.toml", text, &|_| None, &overrides, Facts::here(Mode::Run), Need::Service);
     let config = config.map_err(|problems| anyhow!("{problems:?}"))?;
-    let service = Service::open(&config, &artifact, workers()).await.map_err(|_| anyhow!("the service does not open"))?;
+    let service =
+        Service::open(&config, &artifact, workers()).await.map_err(|_| anyhow!("the service does not open"))?;
     let server = Server::start(State::new(config)).await.map_err(|problem| anyhow!("{problem}"))?;
     server.state().serve(service);
     Ok(server)
