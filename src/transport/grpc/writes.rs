@@ -10,7 +10,7 @@ use super::frame::Incoming;
 use super::serve::{Answer, Call, Grpc};
 use super::writer::Writer;
 use crate::engine::Pace;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Intent, Mutate};
 use crate::schema::model::Returns;
 
@@ -27,6 +27,12 @@ pub struct Modes {
 
 impl Modes {
     pub fn of(headers: &HeaderMap) -> Result<Modes> {
+        // To pass over it would make a repeat look safe that is not.
+        if let Some(name) = ["idempotency-key", "idempotency_key"].into_iter().find(|name| headers.contains_key(*name))
+        {
+            let message = format!("{name} is not taken over gRPC; REST takes it, as Idempotency-Key");
+            return Err(Error::new(Stage::Decode, Code::Unimplemented, message).at(name));
+        }
         let flag = |name: &str| match headers.get(name).map(HeaderValue::as_bytes) {
             None | Some(b"false") => Ok(false),
             Some(b"true") => Ok(true),
