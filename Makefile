@@ -3,11 +3,11 @@
 FEATURES := --features grpc-transport
 PYTHON ?= python3
 
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo federation test check bench
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing, or say what to type
 	@scripts/setup.sh
@@ -15,6 +15,11 @@ setup: ## Install what is missing, or say what to type
 demo: ## Serve the shop on port 8080, with a PostgreSQL of its own
 	@scripts/setup.sh demo
 	cargo run --release $(FEATURES) -- dev examples/shop
+
+federation: ## Start two services and a gateway over both, and print what they answer together
+	@scripts/setup.sh federation
+	cargo build --release $(FEATURES)
+	node examples/federation/gateway/run.mjs "$${CARGO_TARGET_DIR:-target}/release/fraiseql" $(if $(KEEP),--keep)
 
 test: setup ## Run every test, against a real PostgreSQL
 	@if [ -d python/tests ]; then \

@@ -2,8 +2,9 @@
 # Looks for what the build, the demo and the tests need, and installs what is missing where it may: as root
 # with apt-get. Otherwise it prints the line to type and fails.
 #
-#   scripts/setup.sh        everything
-#   scripts/setup.sh demo   what `make demo` needs
+#   scripts/setup.sh              everything
+#   scripts/setup.sh demo         what `make demo` needs
+#   scripts/setup.sh federation   what `make federation` needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,8 +43,12 @@ fi
 have cc || need 'a C compiler' gcc
 has_python || need 'Python 3.10 or newer' python3
 has_postgres_server || need 'a PostgreSQL server' postgresql
-if [ "$purpose" = everything ] && [ -f tests/clients/package.json ]; then
+if [ "$purpose" != demo ]; then
     { have node && have npm; } || need 'Node and npm' npm
+fi
+# Clients from PyPI are installed into environments of their own.
+if [ "$purpose" = everything ] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
+    need 'venv for Python' python3-venv
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -74,9 +79,15 @@ if [ "$purpose" = everything ] && [ ! -x "$chromium" ]; then
     fi
 fi
 
-if [ "$purpose" = everything ] && [ -f tests/clients/package.json ]; then
-    installed=tests/clients/node_modules/.package-lock.json
-    if [ ! -f "$installed" ] || [ tests/clients/package-lock.json -nt "$installed" ]; then
-        npm ci --prefix tests/clients --no-audit --no-fund
+install_packages() {
+    local installed=$1/node_modules/.package-lock.json
+    if [ ! -f "$installed" ] || [ "$1/package-lock.json" -nt "$installed" ]; then
+        npm ci --prefix "$1" --no-audit --no-fund
     fi
+}
+if [ "$purpose" != demo ]; then
+    install_packages examples/federation/gateway
+fi
+if [ "$purpose" = everything ]; then
+    install_packages tests/clients
 fi

@@ -3,7 +3,9 @@
 //! Statements are cached by what chose them: the form, the structure of the arguments, and which of
 //! the schema's grants the caller holds. Values choose nothing, so a repeat costs a look-up.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::Equivalent;
@@ -11,11 +13,13 @@ use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::auth::Caller;
+use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
 use crate::exec::{Together, ViewExecutor};
 use crate::intent::mutation::{Given, Input, given};
 use crate::intent::{Arguments, Intent, Mutate};
 use crate::plan::guard::{Held, claim, held};
+use crate::plan::visible::visible;
 use crate::plan::{Limits, plan};
 use crate::schema::Schema;
 use crate::schema::bind::bind;
@@ -30,6 +34,9 @@ const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const STATEMENT_BYTES: usize = 1024;
 const FIELD_BYTES: usize = 256;
 
+/// Parts of a schema that are kept for `[auth] hide_forbidden`.
+const PARTS_MAX: u64 = 64;
+
 /// How often one request reads the catalog again before it gives up on a database that keeps changing.
 pub const REBINDS_MAX: usize = 3;
 
@@ -38,8 +45,13 @@ pub struct Engine {
     bound: ArcSwap<Bound>,
     executor: Arc<ViewExecutor>,
     limits: Limits,
+    /// Callers see only the part of the schema that they may use.
+    hides: bool,
     /// Held while the catalog is read again, so that many requests that find a change read it once.
     rebinding: tokio::sync::Mutex<()>,
+    /// Those of the entity layer.
+    breakers: Breakers,
+    entity_timeout: Duration,
 }
 
 /// Which binding of the schema a request has seen.
@@ -51,6 +63,8 @@ struct Bound {
     generation: Generation,
     schema: Arc<Schema>,
     statements: Cache<StatementKey, Kept, ahash::RandomState>,
+    /// Parts of the schema, by the grants of those who may use them.
+    parts: Cache<Held, Arc<Schema>, ahash::RandomState>,
 }
 
 #[derive(Clone)]
@@ -95,11 +109,44 @@ impl Equivalent<StatementKey> for StatementKeyRef<'_> {
 impl Engine {
     pub fn new(schema: Arc<Schema>, executor: Arc<ViewExecutor>, limits: Limits) -> Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
-        Engine { bound, executor, limits, rebinding: tokio::sync::Mutex::new(()) }
+        let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
+        let rebinding = tokio::sync::Mutex::new(());
+        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+    }
+
+    /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
+    /// longer has failed, and whoever guards it has to hear of that.
+    pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
+        self.breakers = breakers;
+        self.entity_timeout = entity_timeout;
+        self
+    }
+
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    pub fn entity_timeout(&self) -> Duration {
+        self.entity_timeout
+    }
+
+    /// Shows every caller only what he may use.
+    pub fn hiding(mut self, hides: bool) -> Engine {
+        self.hides = hides;
+        self
     }
 
     pub fn schema(&self) -> Arc<Schema> {
         self.bound.load().schema.clone()
+    }
+
+    /// What a caller may know of the schema: what wires decode requests by.
+    pub fn schema_for(&self, caller: &Caller) -> Arc<Schema> {
+        let bound = self.bound.load();
+        if !self.hides {
+            return bound.schema.clone();
+        }
+        bound.parts.get_with(held(&bound.schema, caller), || Arc::new(visible(&bound.schema, caller)))
     }
 
     /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
@@ -115,11 +162,11 @@ impl Engine {
     ///
     /// When PostgreSQL says that the statement no longer fits its relations, the catalog is read
     /// again and the intent is planned anew; a few times, since the next change may come meanwhile.
-    pub async fn answer(&self, caller: &Caller, intent: Intent, pace: Pace) -> Result<Outcome> {
+    pub async fn answer(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.generation();
-            match self.attempt(caller, &intent, pace).await {
+            match self.attempt(caller, intent, pace).await {
                 Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
                 result => return result,
             }
@@ -138,7 +185,9 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        self.executor.run(statement, parameters, caller, pace).instrument(tracing::debug_span!("execute")).await
+        // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
+        let running = pin!(self.executor.run(statement, parameters, caller, pace));
+        running.instrument(tracing::debug_span!("execute")).await
     }
 
     /// Runs the calls of a mutation: those next to each other that give the same parameters as one statement.
@@ -176,7 +225,7 @@ impl Engine {
     /// The calls of a mutation in runs that one statement serves.
     fn alike<'m>(&self, mutate: &'m Mutate) -> Vec<&'m [Input]> {
         let schema = self.schema();
-        match schema.call(&mutate.form.endpoint) {
+        match schema.call(mutate.form.name()) {
             Some(call) => mutate.calls.chunk_by(|one, other| given(call, one) == given(call, other)).collect(),
             None => vec![mutate.calls.as_slice()],
         }
@@ -189,7 +238,7 @@ impl Engine {
         let (form, arguments, call) = match intent {
             Intent::Read(read) => (&read.form, &read.arguments, None),
             Intent::Mutate(mutate) => {
-                let first = bound.schema.call(&mutate.form.endpoint).zip(mutate.calls.first());
+                let first = bound.schema.call(mutate.form.name()).zip(mutate.calls.first());
                 let given = first.map(|(call, input)| given(call, input)).unwrap_or_default();
                 (&mutate.form, &mutate.arguments, Some(CallKey { given, is_batch: mutate.is_batch }))
             }
@@ -216,7 +265,8 @@ impl Engine {
             return Ok(());
         }
         let schema = self.schema();
-        let found = self.executor.inspect(&schema.wanted()).await?;
+        // On the heap: it is rare, and whatever a request can become is moved with it.
+        let found = Box::pin(self.executor.inspect(&schema.wanted())).await?;
         let bound = bind(schema.model().clone(), found).map_err(|problems| {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Error::new(Stage::Plan, Code::Internal, "the schema and the database differ").because(text.join("; "))
@@ -237,6 +287,7 @@ impl Bound {
             .max_capacity(STATEMENTS_BYTES_MAX)
             .weigher(|_, kept: &Kept| kept.weight)
             .build_with_hasher(ahash::RandomState::new());
-        Bound { generation, schema, statements }
+        let parts = Cache::builder().max_capacity(PARTS_MAX).build_with_hasher(ahash::RandomState::new());
+        Bound { generation, schema, statements, parts }
     }
 }

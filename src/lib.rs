@@ -9,6 +9,7 @@ pub mod error;
 pub mod problem;
 pub mod config;
 
+pub mod breaker;
 pub mod schema;
 
 pub mod auth;
@@ -19,6 +20,8 @@ pub mod exec;
 pub mod codec;
 
 pub mod engine;
+pub mod type_system;
+pub mod federation;
 pub mod transport;
 pub mod telemetry;
 pub mod server;

@@ -8,9 +8,15 @@
 
 mod callers;
 mod connections;
+mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
+#[cfg(feature = "grpc-transport")]
+mod health;
+mod rates;
 mod service;
+mod tls;
+mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::Arc;
@@ -19,9 +25,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
+use self::wires::Faces;
+use crate::breaker::Breakers;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
@@ -30,6 +39,7 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::artifact::Artifact;
 use crate::schema::bind::bind;
+use crate::schema::entities::Behind;
 use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptions};
 use crate::transport::rest::describe::Info;
 use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
@@ -41,14 +51,15 @@ pub use self::grpc::grpc;
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// How often each worker wakes up without a reason. A timer that is set to ring before all others costs a
+/// system call, since the runtime has to be told; next to one that always rings sooner, those of requests
+/// do not.
+const TICK: Duration = Duration::from_millis(80);
+
 /// A schema that is being served: everything that changes together on a reload.
 pub struct Service {
     pub engine: Arc<Engine>,
-    pub graphql: Graphql,
-    /// `None` when `[rest] enabled` is off.
-    pub rest: Option<Rest>,
-    #[cfg(feature = "grpc-transport")]
-    pub grpc: Option<crate::transport::grpc::Grpc>,
+    faces: Faces,
     callers: Callers,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
@@ -135,28 +146,47 @@ impl Service {
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let schema = bind(artifact.model.clone(), found).map_err(Refusal::Problems)?;
         let schema = Arc::new(schema);
-        let graphql = graphql(config, &schema).map_err(|reason| {
-            Refusal::Problems(vec![Problem::new(&config.fraiseql.output_file.display().to_string(), "", reason)])
-        })?;
-        let rest = config.rest.enabled.then(|| rest(config, &schema));
-        if rest.is_some() && !schema.model().mutations.is_empty() {
+        if config.rest.enabled && !schema.model().mutations.is_empty() {
             let made = executor.make_own_tables().await;
             made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         }
-        #[cfg(feature = "grpc-transport")]
-        let grpc = grpc(config, &schema, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
-        let engine = Arc::new(Engine::new(schema, executor, limits(config)));
+        let breakers = breakers(config, &schema).map_err(Refusal::Problems)?;
+        let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
+        let engine = engine.guarded_by(breakers, entity_timeout(config));
+        let engine = Arc::new(engine);
+        let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
             engine,
-            graphql,
-            rest,
-            #[cfg(feature = "grpc-transport")]
-            grpc,
+            faces,
             callers: callers.with_upkeep(),
             hash: artifact.hash.clone(),
             config: config.clone(),
         })
     }
+}
+
+/// Shorter than the time of a whole request, so that an entity that does not answer costs only its own rows.
+fn entity_timeout(config: &Config) -> Duration {
+    config.database.statement_timeout.min(config.server.request_timeout.mul_f64(0.95))
+}
+
+/// A breaker for each entity, unless they are switched off.
+fn breakers(config: &Config, schema: &Schema) -> Result<Breakers, Vec<Problem>> {
+    let settings = &config.federation.breaker;
+    let names =
+        || schema.entities().values().filter(|entity| entity.behind == Behind::Object).map(|entity| &entity.name);
+    let unknown = settings.per_entity.iter().filter(|own| !names().any(|name| **name == *own.entity));
+    let problems: Vec<Problem> = unknown
+        .map(|own| {
+            let problem = config.problem(&own.path, format!("there is no entity \"{}\"", own.entity));
+            problem.nearest(&own.entity, names().map(|name| &**name))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let guarded = names().filter(|_| settings.enabled).map(|name| (name.clone(), settings.of(name)));
+    Ok(Breakers::new(guarded))
 }
 
 /// The executor of a configuration; it connects when it is first asked.
@@ -186,6 +216,7 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         },
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
     };
     Graphql::new(schema, options)
 }
@@ -210,6 +241,7 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         etag: config.rest.etag,
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
+        representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
         bulk_affected_max: config.rest.max_bulk_affected,
         delete_shows_entity: config.rest.delete_response == DeleteResponse::Entity,
@@ -278,6 +310,7 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
+        let acceptor = tls::acceptor(&state.config)?;
         let listener = listen(&server.host, server.port).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")
@@ -289,9 +322,9 @@ impl Server {
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, stopped) = (state.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            let thread = thread.spawn(move || work(worker, state, receiver, stopped));
+            let thread = thread.spawn(move || work(worker, state, acceptor, receiver, stopped));
             threads.push(thread.map_err(|error| state_problem(&error))?);
         }
         tokio::spawn(accept(listener, senders, stopped));
@@ -300,6 +333,11 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a URL on this server begins with.
+    pub fn scheme(&self) -> &'static str {
+        if self.state.config.server.tls.is_some() { "https" } else { "http" }
     }
 
     pub fn state(&self) -> &Arc<State> {
@@ -380,6 +418,7 @@ async fn accept(
 fn work(
     worker: usize,
     state: Arc<State>,
+    acceptor: Option<TlsAcceptor>,
     mut streams: mpsc::UnboundedReceiver<StdStream>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -390,10 +429,14 @@ fn work(
     };
     runtime.block_on(async {
         let open = TaskTracker::new();
+        let mut tick = tokio::time::interval(TICK);
         loop {
             tokio::select! {
+                _ = tick.tick() => {}
                 stream = streams.recv() => match stream {
-                    Some(stream) => { open.spawn(connections::serve(stream, state.clone(), stopped.clone())); }
+                    Some(stream) => {
+                        open.spawn(connections::serve(stream, acceptor.clone(), state.clone(), stopped.clone()));
+                    }
                     None => break,
                 },
                 _ = stopped.changed() => break,

@@ -35,12 +35,6 @@ impl Alone {
         Ok(Alone { clients })
     }
 
-    /// The ids of the users whose numbers are divisible by 7, in no order.
-    pub async fn some_user_ids(&self) -> Result<Vec<Uuid>> {
-        let rows = self.clients[0].query("SELECT id FROM tb_user WHERE pk_user % 7 = 0 ORDER BY id", &[]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-
     /// The text that fraiseql sent last: what it runs is measured, whatever it says that it would run.
     pub async fn last_statement(&self) -> Result<String> {
         const LAST: &str = "SELECT query FROM pg_stat_activity WHERE application_name = 'fraiseql' AND query LIKE '%FROM%' \
@@ -85,6 +79,12 @@ impl Alone {
         latencies.sort_unstable();
         Ok(Load { requests: latencies.len(), elapsed, latencies })
     }
+}
+
+/// The ids of the users whose numbers are divisible by 7, in no order.
+pub async fn some_user_ids(client: &Client) -> Result<Vec<Uuid>> {
+    let rows = client.query("SELECT id FROM tb_user WHERE pk_user % 7 = 0 ORDER BY id", &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 pub async fn connect(url: &str) -> Result<Client> {

@@ -1,117 +1,303 @@
-//! What is asked: the same question to fraiseql in GraphQL, to the baseline by a path of its own.
+//! What is asked: the same question to fraiseql and to a baseline, each by the paths and names of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
+use prost_types::FieldMask;
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
-use crate::alone::Bind;
-use crate::contestants::Contestants;
+use crate::alone::{self, Bind};
+use crate::client::Question;
+use crate::contestants::Who;
+use crate::grpc_client::Call;
+use crate::project::Project;
+use crate::tonic_baseline::{
+    Comment, CommentsPage, GET_USER, GetUserRequest, LIST_COMMENTS, LIST_COMMENTS_PAGES, ListCommentsRequest, User,
+};
 
 /// One question, with many values where it has any.
 pub struct Case {
     pub name: &'static str,
     /// Connections that ask at the same time.
     pub connections: usize,
-    pub goal: Goal,
-    pub ours: Arc<Vec<Vec<u8>>>,
-    pub baseline: Arc<Vec<Vec<u8>>>,
-    pub binds: Arc<Vec<Vec<Bind>>>,
+    pub goals: &'static [Goal],
+    pub sides: [Side; 2],
+    /// The parameters of fraiseql's statement, where PostgreSQL is also asked alone.
+    pub alone: Option<Arc<Vec<Vec<Bind>>>>,
 }
 
-/// What the case has to reach.
+/// Who is asked, and how.
+pub struct Side {
+    pub who: Who,
+    questions: fn(&Values, SocketAddr) -> Question,
+    values: Arc<Vec<Values>>,
+}
+
+/// What the case has to reach. Ratios are those of the first side to the second.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal {
-    /// CPU time of server and PostgreSQL, as a ratio to the baseline's.
-    CpuRatio(f64),
-    /// Peak memory of the server above what it had when idle, in MiB.
+    /// CPU time of server and PostgreSQL, at most.
+    Cpu(f64),
+    /// CPU time of the server, at most.
+    ServerCpu(f64),
+    /// Answers per second, at least.
+    Speed(f64),
+    /// Peak memory of the server above what it had when idle, in MiB, at most.
     PeakMib(f64),
 }
 
-/// Connections of every case but the export.
+/// Connections of the cases with small answers, and of those with long ones.
 const CONNECTIONS: usize = 16;
+const STREAMS: usize = 4;
 
-/// One set of values: fraiseql's variables, the baseline's path, the parameters of the statement.
-type Values = (Json, String, Vec<Bind>);
+pub const EXPORT_ROWS: usize = 200_000;
+const LIST_ROWS: usize = 10_000;
+/// `[grpc] page_rows` by default.
+pub const PAGE_ROWS: usize = 500;
 
-pub async fn all(contestants: &Contestants) -> Result<Vec<Case>> {
-    let ids = contestants.alone.some_user_ids().await?;
-    let by_id =
-        ids.into_iter().map(|id| (json!({ "id": id.to_string() }), format!("/user/{id}"), vec![Bind::Uuid(id)]));
-    let by_age = (18..=40).map(|age| (json!({ "age": age }), format!("/users?age={age}"), vec![Bind::Int(age)]));
-    let fixed = |path: &str| vec![(json!({}), path.to_owned(), Vec::new())];
-    let case = |name, connections, goal, document: &str, values: Vec<Values>| {
-        let ours = values.iter().map(|(variables, ..)| {
-            let body = json!({ "query": document, "variables": variables }).to_string();
-            let address = contestants.ours.address;
-            format!(
-                "POST /graphql HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\
-                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .into_bytes()
-        });
-        let baseline = values.iter().map(|(_, path, _)| {
-            let address = contestants.baseline.address;
-            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\r\n").into_bytes()
-        });
-        Case {
-            name,
-            connections,
-            goal,
-            ours: Arc::new(ours.collect()),
-            baseline: Arc::new(baseline.collect()),
-            binds: Arc::new(values.iter().map(|(.., binds)| binds.clone()).collect()),
-        }
+/// One set of values.
+enum Values {
+    Id(Uuid),
+    Age(i64),
+    Nothing,
+}
+
+pub async fn all(project: &Project) -> Result<Vec<Case>> {
+    let by_id = Arc::new(ids(project).await?);
+    let by_age: Arc<Vec<Values>> = Arc::new((18..=40).map(Values::Age).collect());
+    let once = Arc::new(vec![Values::Nothing]);
+    let case = |name, connections, goals, values: &Arc<Vec<Values>>, sides: [(Who, Questions); 2], alone: bool| Case {
+        name,
+        connections,
+        goals,
+        sides: sides.map(|(who, questions)| Side { who, questions, values: values.clone() }),
+        alone: alone.then(|| Arc::new(values.iter().map(Values::binds).collect())),
     };
+    let http = |ours: Questions, baseline: Questions| [(Who::Fraiseql, ours), (Who::Axum, baseline)];
+    let grpc = |questions: Questions| [(Who::Fraiseql, questions), (Who::Tonic, questions)];
+    let graphql = "GraphQL: one row by id";
+    let session = [(Who::FraiseqlWithSession, one_with_header as Questions), (Who::Fraiseql, one_with_header)];
     Ok(vec![
+        case(graphql, CONNECTIONS, &[Goal::Cpu(1.15)], &by_id, http(one, axum_one), true),
         case(
-            "one row by id",
+            "GraphQL: 20 rows, filter and order",
             CONNECTIONS,
-            Goal::CpuRatio(1.15),
-            "query User($id: ID!) { user(id: $id) { id name email } }",
-            by_id.collect(),
+            &[Goal::Cpu(0.9)],
+            &by_age,
+            http(
+                |values, address| post(BEST, json!({ "age": values.age() }), address),
+                |values, address| get(&format!("/users?age={}", values.age()), JSON, address),
+            ),
+            true,
         ),
         case(
-            "20 rows, filter and order",
+            "GraphQL: 100 x 10 nested",
             CONNECTIONS,
-            Goal::CpuRatio(0.9),
-            "query Best($age: Int!) {
-               users(where: { age: { gte: $age } }, orderBy: [{ score: DESC }], limit: 20) { id name email }
-             }",
-            by_age.collect(),
+            &[Goal::Cpu(0.6)],
+            &once,
+            http(|_, address| post(NESTED, json!({}), address), |_, address| get("/nested", JSON, address)),
+            true,
         ),
         case(
-            "100 x 10 nested",
+            "GraphQL: three levels, 40 x 5 x 4",
             CONNECTIONS,
-            Goal::CpuRatio(0.6),
-            "query Nested {
-               users(orderBy: [{ createdAt: ASC }], limit: 100) {
-                 id name posts(orderBy: [{ createdAt: ASC }], limit: 10) { id title }
-               }
-             }",
-            fixed("/nested"),
-        ),
-        case(
-            "three levels, 40 x 5 x 4",
-            CONNECTIONS,
-            Goal::CpuRatio(0.7),
-            "query Levels {
-               users(orderBy: [{ createdAt: ASC }], limit: 40) {
-                 id name posts(orderBy: [{ createdAt: ASC }], limit: 5) {
-                   id title comments(orderBy: [{ createdAt: ASC }], limit: 4) { id body }
-                 }
-               }
-             }",
-            fixed("/levels"),
+            &[Goal::Cpu(0.7)],
+            &once,
+            http(|_, address| post(LEVELS, json!({}), address), |_, address| get("/levels", JSON, address)),
+            true,
         ),
         // One answer at a time: its memory is what is asked about.
         case(
-            "export, 200,000 x 5 in one answer",
+            "GraphQL: export, 200,000 x 5 in one answer",
             1,
-            Goal::PeakMib(60.0),
-            "query Export { comments(limit: 200000) { id body rating createdAt fkUser } }",
-            fixed("/export"),
+            &[Goal::PeakMib(60.0)],
+            &once,
+            http(|_, address| post(EXPORT, json!({}), address), |_, address| get("/export", JSON, address)),
+            true,
+        ),
+        case("row by id, with session variables and without", CONNECTIONS, &[Goal::Cpu(1.45)], &by_id, session, false),
+        case(
+            "REST: one row by id",
+            CONNECTIONS,
+            &[Goal::Cpu(1.15)],
+            &by_id,
+            http(
+                |values, address| get(&format!("/rest/users/{}?select=id,name,email", values.id()), JSON, address),
+                |values, address| get(&format!("/rest/users/{}", values.id()), JSON, address),
+            ),
+            false,
+        ),
+        case(
+            "REST: list of 20 rows, filter and order",
+            CONNECTIONS,
+            &[Goal::Cpu(0.9)],
+            &by_age,
+            http(rest_list, rest_list),
+            false,
+        ),
+        case(
+            "REST: NDJSON, 200,000 x 5",
+            1,
+            &[Goal::PeakMib(40.0)],
+            &once,
+            http(ndjson, |_, address| get("/rest/comments", NDJSON, address)),
+            false,
+        ),
+        case("gRPC: one row by id", CONNECTIONS, &[Goal::Cpu(1.15)], &by_id, grpc(grpc_one), false),
+        case(
+            "gRPC: list of 10,000 rows",
+            STREAMS,
+            &[Goal::ServerCpu(0.8), Goal::Speed(1.05)],
+            &once,
+            grpc(|_, _| Question::Grpc(Call::new::<Comment>(LIST_COMMENTS, &comments(LIST_ROWS)))),
+            false,
+        ),
+        case(
+            "gRPC: 10,000 rows in pages of 500",
+            STREAMS,
+            &[Goal::ServerCpu(0.65), Goal::Speed(1.3)],
+            &once,
+            grpc(|_, _| Question::Grpc(Call::new::<CommentsPage>(LIST_COMMENTS_PAGES, &comments(LIST_ROWS)))),
+            false,
+        ),
+        case(
+            "gRPC: export, 200,000 rows",
+            1,
+            &[Goal::PeakMib(25.0)],
+            &once,
+            grpc(|_, _| Question::Grpc(Call::new::<Comment>(LIST_COMMENTS, &comments(EXPORT_ROWS)))),
+            false,
         ),
     ])
+}
+
+/// The rows of the export, page by page.
+pub fn export() -> Call {
+    Call::new::<CommentsPage>(LIST_COMMENTS_PAGES, &comments(EXPORT_ROWS))
+}
+
+/// Single rows, over GraphQL.
+pub async fn points(project: &Project, address: SocketAddr) -> Result<Vec<Question>> {
+    Ok(ids(project).await?.iter().map(|values| one(values, address)).collect())
+}
+
+type Questions = fn(&Values, SocketAddr) -> Question;
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+const ONE: &str = "query User($id: ID!) { user(id: $id) { id name email } }";
+const BEST: &str = "query Best($age: Int!) {
+  users(where: { age: { gte: $age } }, orderBy: [{ score: DESC }], limit: 20) { id name email }
+}";
+const NESTED: &str = "query Nested {
+  users(orderBy: [{ createdAt: ASC }], limit: 100) {
+    id name posts(orderBy: [{ createdAt: ASC }], limit: 10) { id title }
+  }
+}";
+const LEVELS: &str = "query Levels {
+  users(orderBy: [{ createdAt: ASC }], limit: 40) {
+    id name posts(orderBy: [{ createdAt: ASC }], limit: 5) {
+      id title comments(orderBy: [{ createdAt: ASC }], limit: 4) { id body }
+    }
+  }
+}";
+const EXPORT: &str = "query Export { comments(limit: 200000) { id body rating createdAt fkUser } }";
+
+fn one(values: &Values, address: SocketAddr) -> Question {
+    post(ONE, json!({ "id": values.id() }), address)
+}
+
+fn one_with_header(values: &Values, address: SocketAddr) -> Question {
+    graphql(ONE, json!({ "id": values.id() }), "x-tenant: acme\r\n", address)
+}
+
+fn axum_one(values: &Values, address: SocketAddr) -> Question {
+    get(&format!("/user/{}", values.id()), JSON, address)
+}
+
+fn rest_list(values: &Values, address: SocketAddr) -> Question {
+    let path = format!("/rest/users?select=id,name,email&age[gte]={}&sort=-score&limit=20&offset=0", values.age());
+    get(&path, JSON, address)
+}
+
+fn ndjson(_: &Values, address: SocketAddr) -> Question {
+    get("/rest/comments?select=id,body,rating,createdAt,fkUser&limit=200000", NDJSON, address)
+}
+
+fn grpc_one(values: &Values, _: SocketAddr) -> Question {
+    let request = GetUserRequest { id: values.id(), read_mask: mask(&["id", "name", "email"]) };
+    Question::Grpc(Call::new::<User>(GET_USER, &request))
+}
+
+fn comments(rows: usize) -> ListCommentsRequest {
+    let read_mask = mask(&["id", "body", "rating", "created_at", "fk_user"]);
+    ListCommentsRequest { limit: i32::try_from(rows).ok(), read_mask }
+}
+
+fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
+}
+
+fn post(document: &str, variables: Json, address: SocketAddr) -> Question {
+    graphql(document, variables, "", address)
+}
+
+fn graphql(document: &str, variables: Json, header: &str, address: SocketAddr) -> Question {
+    let body = json!({ "query": document, "variables": variables }).to_string();
+    Question::Http(
+        format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n{header}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes(),
+    )
+}
+
+fn get(path: &str, media: &str, address: SocketAddr) -> Question {
+    Question::Http(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: {media}\r\n\r\n").into_bytes())
+}
+
+/// The ids of some users.
+async fn ids(project: &Project) -> Result<Vec<Values>> {
+    let alone = alone::connect(&project.database_url()).await?;
+    Ok(alone::some_user_ids(&alone).await?.into_iter().map(Values::Id).collect())
+}
+
+// === impl Side ===
+
+impl Side {
+    /// The questions to a server at an address.
+    pub fn questions(&self, address: SocketAddr) -> Arc<Vec<Question>> {
+        Arc::new(self.values.iter().map(|values| (self.questions)(values, address)).collect())
+    }
+}
+
+// === impl Values ===
+
+impl Values {
+    fn id(&self) -> String {
+        match self {
+            Values::Id(id) => id.to_string(),
+            Values::Age(_) | Values::Nothing => String::new(),
+        }
+    }
+
+    fn age(&self) -> i64 {
+        match self {
+            Values::Age(age) => *age,
+            Values::Id(_) | Values::Nothing => 0,
+        }
+    }
+
+    fn binds(&self) -> Vec<Bind> {
+        match self {
+            Values::Id(id) => vec![Bind::Uuid(*id)],
+            Values::Age(age) => vec![Bind::Int(*age)],
+            Values::Nothing => Vec::new(),
+        }
+    }
 }

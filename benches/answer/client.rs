@@ -1,5 +1,5 @@
-//! HTTP/1.1 over one connection, with as little work as can be: the load must not take the cores from
-//! the servers that it measures.
+//! Load: questions asked on every connection, one after the other; and HTTP/1.1 with as little work as can
+//! be, because the load must not take the cores from the servers that it measures.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,8 +7,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::grpc_client::{Call, Channel};
+
+/// What is asked, over the wire that it is asked on.
+pub enum Question {
+    /// The bytes of a request.
+    Http(Vec<u8>),
+    Grpc(Call),
+}
+
+/// A connection of either wire.
+pub enum Client {
+    Http(Connection),
+    Grpc(Channel),
+}
 
 /// A connection that is kept alive.
 pub struct Connection {
@@ -123,48 +139,91 @@ impl Connection {
     }
 }
 
-/// One request on a connection of its own; its answer must have status 200.
-pub async fn ask(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    let status = Connection::open(address).await?.exchange(request, Some(&mut body)).await?;
-    let shown = || String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
-    anyhow::ensure!(status == 200, "status {status}: {}", shown());
-    Ok(body)
+// === impl Client ===
+
+impl Client {
+    async fn open(address: SocketAddr, question: &Question) -> io::Result<Client> {
+        match question {
+            Question::Http(_) => Connection::open(address).await.map(Client::Http),
+            Question::Grpc(_) => Channel::open(address, None).await.map(Client::Grpc),
+        }
+    }
+
+    /// Asks, and reads the answer, which must be a good one, to its end.
+    async fn ask(&mut self, question: &Question) -> io::Result<()> {
+        match (self, question) {
+            (Client::Http(connection), Question::Http(request)) => match connection.exchange(request, None).await? {
+                200 => Ok(()),
+                _ => Err(broken("an answer without status 200")),
+            },
+            (Client::Grpc(channel), Question::Grpc(call)) => channel.exchange(call).await,
+            (Client::Http(_), Question::Grpc(_)) | (Client::Grpc(_), Question::Http(_)) => {
+                Err(broken("a question for another wire"))
+            }
+        }
+    }
+}
+
+/// What came back, for comparison.
+pub struct Answer {
+    /// The JSON values of a body, or messages as a person would see them.
+    pub values: Vec<Json>,
+    pub bytes: usize,
+}
+
+/// One question on a connection of its own; its answer must be a good one.
+pub async fn answer(address: SocketAddr, question: &Question) -> Result<Answer> {
+    match question {
+        Question::Http(request) => {
+            let mut body = Vec::new();
+            let status = Connection::open(address).await?.exchange(request, Some(&mut body)).await?;
+            let shown = || String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
+            anyhow::ensure!(status == 200, "status {status}: {}", shown());
+            let values = serde_json::Deserializer::from_slice(&body).into_iter().collect::<Result<_, _>>()?;
+            Ok(Answer { values, bytes: body.len() })
+        }
+        Question::Grpc(call) => {
+            let mut messages = Channel::open(address, None).await?.call(call).await?;
+            let mut answer = Answer { values: Vec::new(), bytes: 0 };
+            while let Some(message) = messages.next().await? {
+                answer.values.push((call.shown)(&message)?.into());
+                answer.bytes += message.len();
+            }
+            Ok(answer)
+        }
+    }
 }
 
 /// Opens the connections of a load.
-pub async fn open(address: SocketAddr, connections: usize) -> Result<Vec<Connection>> {
+pub async fn open(address: SocketAddr, connections: usize, questions: &[Question]) -> Result<Vec<Client>> {
     let mut opened = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        opened.push(Connection::open(address).await.with_context(|| format!("connect to {address}"))?);
+    for (_, question) in (0..connections).zip(questions.iter().cycle()) {
+        opened.push(Client::open(address, question).await.with_context(|| format!("connect to {address}"))?);
     }
     Ok(opened)
 }
 
 /// Asks on every connection, one request after the other, until the time is up.
-pub async fn load(connections: Vec<Connection>, requests: &Arc<Vec<Vec<u8>>>, duration: Duration) -> Result<Load> {
+pub async fn load(clients: Vec<Client>, questions: &Arc<Vec<Question>>, duration: Duration) -> Result<Load> {
     let started = Instant::now();
-    let tasks: Vec<_> = connections
+    let tasks: Vec<_> = clients
         .into_iter()
         .enumerate()
-        .map(|(first, mut connection)| {
-            let requests = requests.clone();
+        .map(|(first, mut client)| {
+            let questions = questions.clone();
             tokio::spawn(async move {
                 let mut latencies = Vec::with_capacity(4096);
                 // Connections start apart in the list, or all would ask for the same row at once.
                 let mut next = first * 97;
                 let mut asked = Instant::now();
                 while asked - started < duration {
-                    let status = connection.exchange(&requests[next % requests.len()], None).await?;
-                    if status != 200 {
-                        return Err(broken("an answer without status 200"));
-                    }
+                    client.ask(&questions[next % questions.len()]).await?;
                     next += 1;
                     let answered = Instant::now();
                     latencies.push(answered - asked);
                     asked = answered;
                 }
-                Ok(latencies)
+                Ok::<_, io::Error>(latencies)
             })
         })
         .collect();

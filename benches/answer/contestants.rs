@@ -1,4 +1,4 @@
-//! The processes that are compared: fraiseql and the baseline, on one database.
+//! The processes that are compared: fraiseql and the baselines, on one database.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -6,11 +6,23 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
 
-use crate::alone::Alone;
 use crate::client::Connection;
 use crate::process::{CpuTimes, Memory, Process};
 use crate::project::Project;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Fraiseql,
+    /// With `[[session_variables]]`.
+    FraiseqlWithSession,
+    /// The baseline over HTTP.
+    Axum,
+    /// The baseline over gRPC.
+    Tonic,
+}
 
 /// A server under load.
 pub struct Server {
@@ -20,47 +32,47 @@ pub struct Server {
     pub idle_mib: f64,
 }
 
-/// Everything that takes part in a round.
-pub struct Contestants {
-    pub ours: Server,
-    pub baseline: Server,
-    pub alone: Alone,
-    postmaster: u32,
-}
-
 /// How long a server may take to become ready before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_micros(500);
 
-// === impl Contestants ===
+// === impl Who ===
 
-impl Contestants {
-    pub async fn start(project: &Project) -> Result<Contestants> {
-        let connections = project.pool;
-        let ours = Server::fraiseql(project).await?;
-        let baseline = Server::start(project, "baseline", |port| {
-            let mut command = Command::new(std::env::current_exe().unwrap_or_default());
-            command.args(["--baseline", &port.to_string(), "--connections", &connections.to_string()]);
-            command.env("DATABASE_URL", project.database_url()).stdin(Stdio::piped());
-            command
-        })
-        .await?;
-        let alone = Alone::connect(&project.database_url(), connections).await?;
-        Ok(Contestants { ours, baseline, alone, postmaster: project.postmaster()? })
-    }
-
-    pub fn postgres_cpu(&self) -> CpuTimes {
-        CpuTimes::of_postgres(self.postmaster)
+impl Who {
+    pub fn name(self) -> &'static str {
+        match self {
+            Who::Fraiseql => "fraiseql",
+            Who::FraiseqlWithSession => "with variables",
+            Who::Axum | Who::Tonic => "baseline",
+        }
     }
 }
 
 // === impl Server ===
 
 impl Server {
-    /// `fraiseql run` on the compiled project.
-    pub async fn fraiseql(project: &Project) -> Result<Server> {
-        Server::start(project, "fraiseql", |port| {
-            let mut command = project.fraiseql("run");
+    pub async fn start(project: &Project, who: Who) -> Result<Server> {
+        let baseline = |option: &'static str| {
+            move |port: u16| {
+                let mut command = Command::new(std::env::current_exe().unwrap_or_default());
+                command.args([option, &port.to_string(), "--connections", &project.pool.to_string()]);
+                command.env("DATABASE_URL", project.database_url()).stdin(Stdio::piped());
+                command
+            }
+        };
+        match who {
+            Who::Fraiseql => Server::fraiseql(project, None).await,
+            Who::FraiseqlWithSession => Server::fraiseql(project, Some(project.session_config())).await,
+            Who::Axum => Server::run(project, "axum", baseline("--axum")).await,
+            Who::Tonic => Server::run(project, "tonic", baseline("--tonic")).await,
+        }
+    }
+
+    /// `fraiseql run` on the compiled project, perhaps by another configuration.
+    pub async fn fraiseql(project: &Project, config: Option<std::path::PathBuf>) -> Result<Server> {
+        let config = config.unwrap_or_else(|| project.config());
+        Server::run(project, "fraiseql", |port| {
+            let mut command = project.fraiseql("run", &config);
             command.args(["--port", &port.to_string()]);
             command
         })
@@ -68,7 +80,7 @@ impl Server {
     }
 
     /// Starts a server on a free port and waits until it says that it is ready.
-    async fn start(project: &Project, name: &str, command: impl Fn(u16) -> Command) -> Result<Server> {
+    async fn run(project: &Project, name: &str, command: impl Fn(u16) -> Command) -> Result<Server> {
         let address = free_address()?;
         let log_file = project.directory().join(format!("{name}.log"));
         let log = File::create(&log_file)?;
@@ -76,7 +88,7 @@ impl Server {
         let process = Process::start(command.stdout(log.try_clone()?).stderr(log)).with_context(|| name.to_owned())?;
         let mut server = Server { process, address, idle_mib: 0.0 };
         let deadline = Instant::now() + PATIENCE;
-        while !is_ready(address).await {
+        while !is_ready(address, name == "tonic").await {
             if server.process.has_ended() || Instant::now() > deadline {
                 bail!("{name} did not become ready; it says\n{}", std::fs::read_to_string(&log_file)?);
             }
@@ -99,7 +111,11 @@ impl Server {
     }
 }
 
-async fn is_ready(address: SocketAddr) -> bool {
+/// Whether it says that it is ready, or, where there is nothing to say so, accepts a connection.
+async fn is_ready(address: SocketAddr, by_connection: bool) -> bool {
+    if by_connection {
+        return TcpStream::connect(address).await.is_ok();
+    }
     let Ok(mut connection) = Connection::open(address).await else { return false };
     let request = format!("GET /ready HTTP/1.1\r\nhost: {address}\r\n\r\n");
     matches!(connection.exchange(request.as_bytes(), None).await, Ok(200))

@@ -46,7 +46,7 @@ pub async fn measure(project: &Project) -> Result<Figure> {
     for _ in 0..ROUNDS {
         microseconds.push(served.cost_us(JSON).await? - served.cost_us(REFUSED).await?);
     }
-    Ok(Figure { name: NAME, value: median(microseconds), max: 5.0, unit: " µs" })
+    Ok(Figure::at_most(NAME, median(microseconds), 5.0, " µs"))
 }
 
 // === impl Served ===

@@ -1,25 +1,28 @@
 //! What an answer costs through the port, next to a hand-written server and to PostgreSQL alone.
 //!
-//! One run starts a private PostgreSQL with the shop in it, and on it the release binary and the
-//! baseline (`baseline.rs`), each as a process of its own. For each case both must first give the same
-//! JSON value; then rounds alternate between them, so that whatever else the machine does falls on both,
-//! and medians are compared. What counts is CPU time of server and PostgreSQL together: on a machine
-//! that also runs the load, requests per second say little.
+//! One run starts a private PostgreSQL with the shop in it. For each case the release binary and a
+//! baseline (`axum_baseline.rs`, `tonic_baseline.rs`) are started on it, each as a process of its own. Both
+//! must first give the same values; then rounds alternate between them, so that whatever else the machine
+//! does falls on both, and medians are compared. What counts is CPU time: on a machine that also runs the
+//! load, requests per second say little.
 //!
-//! `cargo bench --features grpc-transport --bench answer -- --quick`
+//! `cargo bench --features grpc-transport --bench answer -- --quick --case gRPC`
 
 mod alone;
-mod baseline;
+mod axum_baseline;
 mod cases;
 mod client;
 mod contestants;
 mod decode;
+mod grpc_client;
 mod machine;
 mod process;
 mod project;
 mod report;
 mod rounds;
+mod slow;
 mod startup;
+mod tonic_baseline;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +31,6 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::contestants::Contestants;
 use crate::project::Project;
 use crate::report::Report;
 use crate::rounds::Plan;
@@ -39,7 +41,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Compares what answers cost: fraiseql, a hand-written server, PostgreSQL alone.
 #[derive(Parser)]
 struct Arguments {
-    /// 3 rounds of half a second instead of 9 of one second.
+    /// 3 rounds instead of 9.
     #[arg(long)]
     quick: bool,
     /// Only the cases whose names contain this.
@@ -53,15 +55,18 @@ struct Arguments {
     /// Print the statements that fraiseql ran.
     #[arg(long)]
     statements: bool,
-    /// Keep the servers running for this long before the first round, to attach a profiler.
+    /// Wait for this long before the first round of each case, to attach a profiler.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
     /// Connections to PostgreSQL that each server may have; by default as many as fraiseql takes by itself.
     #[arg(long, value_name = "N")]
     pool: Option<usize>,
-    /// Be the baseline: serve on this port until standard input ends.
+    /// Be the baseline over HTTP: serve on this port until standard input ends.
     #[arg(long, hide = true, value_name = "PORT", requires = "connections")]
-    baseline: Option<u16>,
+    axum: Option<u16>,
+    /// Be the baseline over gRPC.
+    #[arg(long, hide = true, value_name = "PORT", requires = "connections")]
+    tonic: Option<u16>,
     #[arg(long, hide = true)]
     connections: Option<usize>,
     /// Given by `cargo bench`.
@@ -69,13 +74,17 @@ struct Arguments {
     bench: bool,
 }
 
+const ROUND: Duration = Duration::from_millis(500);
+
 /// Longest that a run may take, whatever hangs.
 const RUN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let (Some(port), Some(connections)) = (arguments.baseline, arguments.connections) {
-        return baseline::serve(port, connections);
+    match (arguments.axum, arguments.tonic, arguments.connections) {
+        (Some(port), _, Some(connections)) => return axum_baseline::serve(port, connections),
+        (None, Some(port), Some(connections)) => return tonic_baseline::serve(port, connections),
+        _ => {}
     }
     // The load runs on one thread: a client that spreads over the cores takes them from the servers.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -93,33 +102,26 @@ fn main() -> Result<()> {
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {
-    let plan = match arguments.quick {
-        true => Plan { rounds: arguments.rounds.unwrap_or(3), round: Duration::from_millis(500) },
-        false => Plan { rounds: arguments.rounds.unwrap_or(9), round: Duration::from_secs(1) },
-    };
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 9 });
+    let plan = Plan { rounds, round: ROUND, wait: Duration::from_secs(arguments.wait) };
     let wanted = |name: &str| arguments.case.as_deref().is_none_or(|part| name.contains(part));
     let mut report = Report::default();
 
     eprintln!("loading the shop into a private PostgreSQL");
     let project = Project::new(arguments.pool.unwrap_or_else(project::pool_max))?;
-    let contestants = Contestants::start(&project).await?;
-    if arguments.wait > 0 {
-        eprintln!("fraiseql is process {}", contestants.ours.pid());
-        tokio::time::sleep(Duration::from_secs(arguments.wait)).await;
-    }
-    for case in cases::all(&contestants).await? {
-        if wanted(case.name) {
-            eprintln!("measuring: {}", case.name);
-            let compared = rounds::compare(&contestants, &case, plan)
-                .await
-                .with_context(|| format!("in the case \"{}\"", case.name))?;
-            if arguments.statements {
-                println!("{}:\n{}\n", case.name, compared.statement);
-            }
-            report.case(&case, compared);
+    for case in cases::all(&project).await?.iter().filter(|case| wanted(case.name)) {
+        eprintln!("measuring: {}", case.name);
+        let compared = rounds::compare(&project, case, plan).await;
+        let compared = compared.with_context(|| format!("in the case \"{}\"", case.name))?;
+        if arguments.statements {
+            println!("{}:\n{}\n", case.name, compared.statement);
         }
+        report.case(case, &compared);
     }
-    drop(contestants);
+    if wanted(slow::NAME) {
+        eprintln!("measuring: {}", slow::NAME);
+        slow::measure(&project).await.context(slow::NAME)?.into_iter().for_each(|figure| report.figure(figure));
+    }
     if wanted(decode::NAME) {
         report.figure(decode::measure(&project).await?);
     }

@@ -9,6 +9,8 @@ use fraiseql::dev::postgres::{Options, PrivatePostgres};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use crate::process::CpuTimes;
+
 /// The binary under test, built with the profile of this benchmark.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_fraiseql");
 const DATABASE: &str = "shop";
@@ -61,7 +63,10 @@ impl Project {
         fs::write(&config, text.replace("[database]", &format!("[database]\npool_max = {pool}")))?;
         let project = Project { postgres, directory, pool };
         project.export()?;
-        succeed(project.fraiseql("compile").args(["--database", &project.database_url()]))?;
+        let variables = "[[session_variables]]\nname = \"app.tenant\"\nheader = \"x-tenant\"\n\
+                         [[session_variables]]\nname = \"app.region\"\nvalue = \"north\"\n";
+        fs::write(project.session_config(), format!("{}\n{variables}", fs::read_to_string(&config)?))?;
+        succeed(project.fraiseql("compile", &config).args(["--database", &project.database_url()]))?;
         Ok(project)
     }
 
@@ -69,26 +74,36 @@ impl Project {
         self.postgres.url(DATABASE)
     }
 
+    /// CPU time of all processes of PostgreSQL.
+    pub fn postgres_cpu(&self) -> Result<CpuTimes> {
+        Ok(CpuTimes::of_postgres(self.postmaster()?))
+    }
+
     /// The number of the postmaster.
-    pub fn postmaster(&self) -> Result<u32> {
+    fn postmaster(&self) -> Result<u32> {
         let file = self.postgres.directory().join("data/postmaster.pid");
         let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         text.lines().next().and_then(|line| line.parse().ok()).context("postmaster.pid has no number")
     }
 
     /// A command of the binary on this project, without what the user's environment says about others.
-    pub fn fraiseql(&self, subcommand: &str) -> Command {
+    pub fn fraiseql(&self, subcommand: &str, config: &Path) -> Command {
         let mut command = Command::new(BINARY);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FRAISEQL_")) {
             command.env_remove(name);
         }
-        command.arg(subcommand).arg("--config").arg(self.config()).env("DATABASE_URL", self.database_url());
+        command.arg(subcommand).arg("--config").arg(config).env("DATABASE_URL", self.database_url());
         command.stdin(Stdio::null());
         command
     }
 
     pub fn config(&self) -> PathBuf {
         self.directory.path().join("fraiseql.toml")
+    }
+
+    /// The same with variables that are set for every statement, as row-level security wants them.
+    pub fn session_config(&self) -> PathBuf {
+        self.directory.path().join("session.toml")
     }
 
     pub fn directory(&self) -> &Path {

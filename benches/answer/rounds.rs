@@ -1,21 +1,24 @@
 //! Rounds of load, one contestant after the other, and the medians of what they cost.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value as Json;
 
-use crate::cases::Case;
-use crate::client::{self, Load};
-use crate::contestants::{Contestants, Server};
+use crate::alone::Alone;
+use crate::cases::{Case, Side};
+use crate::client::{self, Load, Question};
+use crate::contestants::Server;
+use crate::project::Project;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub rounds: usize,
     pub round: Duration,
+    /// Before the first round of each case, to attach a profiler.
+    pub wait: Duration,
 }
 
 /// What a request cost one contestant: a round's mean, or the median of the rounds.
@@ -33,17 +36,23 @@ pub struct Cost {
 
 /// A case, measured.
 pub struct Compared {
-    pub ours: Cost,
-    pub baseline: Cost,
-    pub alone: Cost,
-    /// CPU time of server and PostgreSQL, ours to the baseline's: the median of what each round gave.
+    pub sides: [Measured; 2],
+    /// PostgreSQL with fraiseql's statement.
+    pub alone: Option<Cost>,
+    /// The first side to the second: the medians of what each round gave.
     pub cpu_ratio: f64,
-    /// Resident memory when the server had just started.
-    pub ours_idle_mib: f64,
-    pub baseline_idle_mib: f64,
+    pub server_cpu_ratio: f64,
+    pub speed_ratio: f64,
     pub body_bytes: usize,
     /// What fraiseql ran.
     pub statement: String,
+}
+
+/// One side.
+pub struct Measured {
+    pub cost: Cost,
+    /// Resident memory when the server had just started.
+    pub idle_mib: f64,
 }
 
 /// Fills the pools, the caches and the branch predictors.
@@ -51,82 +60,103 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// How many of a case's values are compared before it is measured.
 const COMPARED_MAX: usize = 25;
 
-/// Checks that the answers are equal, then measures rounds that alternate between the contestants.
-pub async fn compare(contestants: &Contestants, case: &Case, plan: Plan) -> Result<Compared> {
-    let Contestants { ours, baseline, alone, .. } = contestants;
-    let body_bytes = check(contestants, case).await?;
+/// A server with the questions that it is asked.
+struct Asked {
+    server: Server,
+    questions: Arc<Vec<Question>>,
+}
+
+/// Checks that the answers are equal, then measures rounds that alternate between the sides.
+pub async fn compare(project: &Project, case: &Case, plan: Plan) -> Result<Compared> {
+    // Servers of its own for each case: none inherits memory from the one before.
+    let [ours, other] = [Asked::start(project, &case.sides[0]).await?, Asked::start(project, &case.sides[1]).await?];
+    let alone = Alone::connect(&project.database_url(), case.connections).await?;
+    let body_bytes = check(&ours, &other).await?;
     let statement = alone.last_statement().await?;
     let width = case.connections;
-    let direct = |duration| alone.load(&statement, &case.binds, width, duration);
-
-    warm_up(ours.address, width, &case.ours).await.context("fraiseql")?;
-    warm_up(baseline.address, width, &case.baseline).await.context("the baseline")?;
-    direct(WARM_UP).await.context("PostgreSQL alone")?;
+    if !plan.wait.is_zero() {
+        eprintln!("  {} is process {}", case.sides[0].who.name(), ours.server.pid());
+        eprintln!("  {} is process {}", case.sides[1].who.name(), other.server.pid());
+        tokio::time::sleep(plan.wait).await;
+    }
+    for asked in [&ours, &other] {
+        asked.load(width, WARM_UP).await?;
+    }
+    if let Some(binds) = &case.alone {
+        alone.load(&statement, binds, width, WARM_UP).await.context("PostgreSQL alone")?;
+    }
 
     let mut costs: [Vec<Cost>; 3] = Default::default();
     for _ in 0..plan.rounds {
-        for (server, requests, costs_of) in [(ours, &case.ours, 0), (baseline, &case.baseline, 1)] {
-            costs[costs_of].push(round(contestants, server, width, requests, plan.round).await?);
+        for (asked, costs) in [&ours, &other].into_iter().zip(&mut costs) {
+            costs.push(asked.round(project, width, plan.round).await?);
         }
-        let before = contestants.postgres_cpu();
-        let load = direct(plan.round).await?;
-        costs[2].push(Cost::of(&load, 0.0, contestants.postgres_cpu().since(&before), 0.0));
+        if let Some(binds) = &case.alone {
+            let before = project.postgres_cpu()?;
+            let load = alone.load(&statement, binds, width, plan.round).await?;
+            costs[2].push(Cost::of(&load, 0.0, project.postgres_cpu()?.since(&before), 0.0));
+        }
     }
-    let [ours_rounds, baseline_rounds, alone_rounds] = &costs;
+    let [ours_costs, other_costs, alone_costs] = &costs;
+    let ratio = |of: fn(&Cost) -> f64| median(ours_costs.iter().zip(other_costs).map(|(a, b)| of(a) / of(b)).collect());
+    let measured =
+        |asked: &Asked, costs: &[Cost]| Measured { cost: Cost::median(costs), idle_mib: asked.server.idle_mib };
     Ok(Compared {
-        ours: Cost::median(ours_rounds),
-        baseline: Cost::median(baseline_rounds),
-        alone: Cost::median(alone_rounds),
-        cpu_ratio: median(ours_rounds.iter().zip(baseline_rounds).map(|(a, b)| a.cpu_ms() / b.cpu_ms()).collect()),
-        ours_idle_mib: ours.idle_mib,
-        baseline_idle_mib: baseline.idle_mib,
+        sides: [measured(&ours, ours_costs), measured(&other, other_costs)],
+        alone: case.alone.is_some().then(|| Cost::median(alone_costs)),
+        cpu_ratio: ratio(Cost::cpu_ms),
+        server_cpu_ratio: ratio(|cost| cost.server_ms),
+        speed_ratio: ratio(|cost| cost.requests_per_second),
         body_bytes,
         statement,
     })
 }
 
-/// Both answers, as JSON values. Returns the length of fraiseql's last one.
-async fn check(contestants: &Contestants, case: &Case) -> Result<usize> {
-    let mut length = 0;
-    for (ours, baseline) in case.ours.iter().zip(case.baseline.iter()).take(COMPARED_MAX) {
-        let ours = client::ask(contestants.ours.address, ours).await.context("fraiseql")?;
-        let baseline = client::ask(contestants.baseline.address, baseline).await.context("the baseline")?;
-        length = ours.len();
-        let parsed = |body: &[u8]| serde_json::from_slice::<Json>(body);
-        ensure!(
-            parsed(&ours)? == parsed(&baseline)?,
-            "the answers differ:\nfraiseql {}\nbaseline {}",
-            excerpt(&ours),
-            excerpt(&baseline)
-        );
-        ensure!(length > case.name.len(), "the answer is empty: {}", excerpt(&ours));
+/// Both answers, as values. Returns the length of the last one.
+async fn check(ours: &Asked, other: &Asked) -> Result<usize> {
+    let mut bytes = 0;
+    for (a, b) in ours.questions.iter().zip(other.questions.iter()).take(COMPARED_MAX) {
+        let a = client::answer(ours.server.address, a).await.context("the first side")?;
+        let b = client::answer(other.server.address, b).await.context("the second side")?;
+        bytes = a.bytes;
+        let differ = a.values.iter().zip(&b.values).find(|(a, b)| a != b);
+        if let Some((a, b)) = differ {
+            bail!("the answers differ:\n{}\n{}", excerpt(a), excerpt(b));
+        }
+        ensure!(a.values.len() == b.values.len(), "{} values, and {}", a.values.len(), b.values.len());
+        ensure!(!a.values.is_empty() && bytes > 20, "the answer is empty");
     }
-    Ok(length)
+    Ok(bytes)
 }
 
-async fn warm_up(address: SocketAddr, width: usize, requests: &Arc<Vec<Vec<u8>>>) -> Result<()> {
-    client::load(client::open(address, width).await?, requests, WARM_UP).await.map(drop)
+// === impl Asked ===
+
+impl Asked {
+    async fn start(project: &Project, side: &Side) -> Result<Asked> {
+        let server = Server::start(project, side.who).await?;
+        let questions = side.questions(server.address);
+        Ok(Asked { server, questions })
+    }
+
+    async fn load(&self, width: usize, duration: Duration) -> Result<Load> {
+        client::load(client::open(self.server.address, width, &self.questions).await?, &self.questions, duration).await
+    }
+
+    async fn round(&self, project: &Project, width: usize, duration: Duration) -> Result<Cost> {
+        // New connections for every round, so that none is measured with a lucky share of the threads.
+        let server = &self.server;
+        let clients = client::open(server.address, width, &self.questions).await?;
+        server.memory().reset_peak().context("reset the peak of resident memory")?;
+        let (server_before, postgres_before) = (server.cpu(), project.postgres_cpu()?);
+        let load = client::load(clients, &self.questions, duration).await?;
+        let server_us = server.cpu().since(&server_before);
+        let postgres_us = project.postgres_cpu()?.since(&postgres_before);
+        Ok(Cost::of(&load, server_us, postgres_us, server.memory().peak_mib()))
+    }
 }
 
-async fn round(
-    contestants: &Contestants,
-    server: &Server,
-    width: usize,
-    requests: &Arc<Vec<Vec<u8>>>,
-    duration: Duration,
-) -> Result<Cost> {
-    // New connections for every round, so that none is measured with a lucky share of the threads.
-    let connections = client::open(server.address, width).await?;
-    server.memory().reset_peak().context("reset the peak of resident memory")?;
-    let (server_before, postgres_before) = (server.cpu(), contestants.postgres_cpu());
-    let load = client::load(connections, requests, duration).await?;
-    let server_us = server.cpu().since(&server_before);
-    let postgres_us = contestants.postgres_cpu().since(&postgres_before);
-    Ok(Cost::of(&load, server_us, postgres_us, server.memory().peak_mib()))
-}
-
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned()
+fn excerpt(value: &Json) -> String {
+    value.to_string().chars().take(1000).collect()
 }
 
 // === impl Cost ===

@@ -24,11 +24,11 @@ pub async fn ready(project: &Project) -> Result<Figure> {
     let mut milliseconds = Vec::new();
     for _ in 0..STARTS {
         let started = Instant::now();
-        let server = Server::fraiseql(project).await?;
+        let server = Server::fraiseql(project, None).await?;
         milliseconds.push(started.elapsed().as_secs_f64() * 1000.0);
         drop(server);
     }
-    Ok(Figure { name: READY, value: median(milliseconds), max: 200.0, unit: " ms" })
+    Ok(Figure::at_most(READY, median(milliseconds), 200.0, " ms"))
 }
 
 /// `fraiseql compile` of a schema with as many types as large services have.
@@ -43,7 +43,7 @@ pub fn compile() -> Result<Figure> {
         project::succeed(Command::new(project::BINARY).arg("compile").arg("--config").arg(&config))?;
         seconds.push(started.elapsed().as_secs_f64());
     }
-    Ok(Figure { name: COMPILE, value: median(seconds), max: 2.0, unit: " s" })
+    Ok(Figure::at_most(COMPILE, median(seconds), 2.0, " s"))
 }
 
 /// Types of twelve fields that join to each other, two queries for each.

@@ -1,4 +1,4 @@
-"""The files of examples/page do what the page says, as printed."""
+"""The files of examples/federation do what the page says, as printed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import fraiseql
 from tests.case import ROOT, SchemaCase
 
-PAGE = ROOT / "examples" / "page"
+PAGE = ROOT / "examples" / "federation"
 USER = {
     "name": "User",
     "sql_source": "v_user",

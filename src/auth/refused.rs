@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Stage};
 
-/// A request without a token where one is required, or with one that does not hold.
+/// A request without a token where one is required, with one that does not hold, or one too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     Missing,
@@ -23,6 +23,10 @@ pub enum Refused {
     Audience,
     /// The keys have never been fetched, so nothing can be said about the token.
     KeysUnavailable,
+    /// One request more than `[rate_limit]` allows this caller; the next is welcome after so many seconds.
+    TooMany {
+        retry_after_secs: u64,
+    },
 }
 
 /// Seconds after which the keys may be there.
@@ -32,7 +36,23 @@ const RETRY_AFTER_SECS: u64 = 5;
 
 impl Refused {
     pub fn code(self) -> Code {
-        if self == Refused::KeysUnavailable { Code::Unavailable } else { Code::Unauthenticated }
+        match self {
+            Refused::KeysUnavailable => Code::Unavailable,
+            Refused::TooMany { .. } => Code::RateLimited,
+            Refused::Missing
+            | Refused::Scheme
+            | Refused::TooLong
+            | Refused::Malformed
+            | Refused::Critical
+            | Refused::Algorithm
+            | Refused::UnknownKey
+            | Refused::Signature
+            | Refused::NoExpiry
+            | Refused::Expired
+            | Refused::NotYetValid
+            | Refused::Issuer
+            | Refused::Audience => Code::Unauthenticated,
+        }
     }
 
     pub fn message(self) -> &'static str {
@@ -51,34 +71,27 @@ impl Refused {
             Refused::Issuer => "the token is from another issuer",
             Refused::Audience => "the token is for another audience",
             Refused::KeysUnavailable => "the keys of the issuer cannot be fetched",
+            Refused::TooMany { .. } => "too many requests: this caller has used up what [rate_limit] allows for now",
         }
     }
 
     /// The value of `WWW-Authenticate`, RFC 6750 section 3.
     pub fn challenge(self) -> Option<&'static str> {
-        match self {
-            Refused::KeysUnavailable => None,
-            Refused::Missing => Some("Bearer"),
-            Refused::Scheme
-            | Refused::TooLong
-            | Refused::Malformed
-            | Refused::Critical
-            | Refused::Algorithm
-            | Refused::UnknownKey
-            | Refused::Signature
-            | Refused::NoExpiry
-            | Refused::Expired
-            | Refused::NotYetValid
-            | Refused::Issuer
-            | Refused::Audience => Some("Bearer error=\"invalid_token\""),
+        if self == Refused::Missing {
+            return Some("Bearer");
         }
+        (self.code() == Code::Unauthenticated).then_some("Bearer error=\"invalid_token\"")
     }
 }
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Error {
         let mut error = Error::new(Stage::Decode, refused.code(), refused.message());
-        error.retry_after_secs = (refused == Refused::KeysUnavailable).then_some(RETRY_AFTER_SECS);
+        error.retry_after_secs = if let Refused::TooMany { retry_after_secs } = refused {
+            Some(retry_after_secs)
+        } else {
+            (refused == Refused::KeysUnavailable).then_some(RETRY_AFTER_SECS)
+        };
         error
     }
 }

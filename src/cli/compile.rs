@@ -8,12 +8,12 @@ use super::lock::{self, Changes};
 use super::project::{compile_schema, compile_to_disk, ensure_schema, load_config, summary};
 use super::{ConfigArgs, Failed, runtime};
 use crate::config::{Config, Mode, Need};
+use crate::federation::sdl::sdl;
 use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::schema::model::Model;
 use crate::server::{executor, rest};
-use crate::transport::graphql::describe::{Spelling, sdl};
 use crate::transport::grpc::proto_text;
 
 #[derive(Debug, Args)]
@@ -59,8 +59,7 @@ pub fn run(arguments: CompileArgs) -> Result<(), Failed> {
         Some(_) => Some(runtime.block_on(bound(&config, compiled.model.clone()))?),
     };
     if let Some(path) = &arguments.sdl {
-        let text = sdl(&Schema::assumed(compiled.model.clone()), Spelling::Published);
-        write(path, &text)?;
+        write(path, &sdl(&compiled.model))?;
     }
     if let Some(path) = &arguments.openapi {
         let schema = Schema::assumed(compiled.model.clone());

@@ -186,7 +186,7 @@ impl Project {
 
 fn banner(config: &Config, server: &Server, artifact: &Artifact, loaded: &str, took: Duration) {
     let port = server.address().port();
-    let url = format!("http://localhost:{port}");
+    let url = format!("{}://localhost:{port}", server.scheme());
     anstream::println!("{} is served after {:.1} s", config.project.name, took.as_secs_f64());
     anstream::println!("  database  a private PostgreSQL, {loaded}");
     anstream::println!("  schema    {}", summary(artifact));

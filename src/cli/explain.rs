@@ -18,12 +18,12 @@ use crate::sql::write;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A GraphQL query, a REST request ('GET /rest/users?limit=3') or a gRPC method
-    /// (shop.v1.ShopService/ListUsers).
+    /// A GraphQL query, a REST request ('GET /rest/users?limit=3'), or a gRPC method with its request
+    /// ('shop.v1.ShopService/ListUsers {"limit": 3}').
     query: String,
     #[command(flatten)]
     config: ConfigArgs,
-    /// Variables of the query, the request of the method, or the body of a REST write, as JSON.
+    /// Variables of the query, or the body of a REST write, as JSON.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     variables: String,
     /// A role of the caller; may be given several times.
@@ -47,14 +47,14 @@ pub fn run(arguments: ExplainArgs) -> Result<(), Failed> {
     let variables: Map<String, Value> = serde_json::from_str(&arguments.variables)
         .map_err(|error| Failed::Message(format!("--variables is not a JSON object: {error}")))?;
     let (schema, source) = runtime()?.block_on(schema(&config, &arguments))?;
-    let intents = match rest_request(&arguments.query) {
-        _ if is_grpc_method(&arguments.query) => grpc_intents(&config, &schema, arguments.query.trim(), variables)?,
-        Some((method, target)) => {
+    let intents = match (grpc_request(&arguments.query)?, rest_request(&arguments.query)) {
+        (Some((method, request)), _) => grpc_intents(&config, &schema, method, request)?,
+        (None, Some((method, target))) => {
             let intent = rest(&config, &schema).intent(&schema, &method, target, Value::Object(variables));
             let intent = intent.map_err(|error| Failed::Message(format!("the request was refused\n  {error}")))?;
             vec![(format!("{method} {target}"), intent)]
         }
-        None => {
+        (None, None) => {
             let wire = graphql(&config, &schema).map_err(Failed::Message)?;
             let intents = wire.intents(&schema, &arguments.query, variables);
             intents.map_err(|reasons| Failed::Message(format!("the query was refused\n  {}", reasons.join("\n  "))))?
@@ -106,11 +106,20 @@ fn rest_request(text: &str) -> Option<(http::Method, &str)> {
     target.starts_with('/').then_some((method, target))
 }
 
-/// `shop.v1.ShopService/ListUsers`, with or without a slash before it.
-fn is_grpc_method(text: &str) -> bool {
-    let parts = text.trim().trim_start_matches('/').split_once('/');
+/// A method of gRPC and its request.
+type MethodCall<'t> = (&'t str, Map<String, Value>);
+
+/// `shop.v1.ShopService/ListUsers`, with or without a slash before it, and perhaps its request as JSON.
+fn grpc_request(text: &str) -> Result<Option<MethodCall<'_>>, Failed> {
+    let (method, request) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), "{}"));
+    let parts = method.trim_start_matches('/').split_once('/');
     let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
-    parts.is_some_and(|(service, method)| service.contains('.') && is_word(service) && is_word(method))
+    if !parts.is_some_and(|(service, method)| service.contains('.') && is_word(service) && is_word(method)) {
+        return Ok(None);
+    }
+    let request = serde_json::from_str(request)
+        .map_err(|error| Failed::Message(format!("the request of {method} is not a JSON object: {error}")))?;
+    Ok(Some((method, request)))
 }
 
 #[cfg(feature = "grpc-transport")]

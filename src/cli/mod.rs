@@ -43,7 +43,11 @@ enum Command {
     #[command(after_help = "Example:\n  fraiseql dev examples/shop")]
     Dev(dev::DevArgs),
     /// The plan and the SQL of a GraphQL query.
-    #[command(after_help = "Example:\n  fraiseql explain '{ users(limit: 3) { name posts(limit: 2) { title } } }'")]
+    #[command(after_help = "\
+Example:
+  fraiseql explain '{ users(limit: 3) { name posts(limit: 2) { title } } }'
+  fraiseql explain 'GET /rest/users?limit=3&select=name,posts(title)'
+  fraiseql explain 'shop.v1.ShopService/ListUsers {\"limit\": 3, \"readMask\": \"name\"}'")]
     Explain(explain::ExplainArgs),
 }
 

@@ -131,6 +131,7 @@ fn project_of(config: &Config) -> Project {
             enabled: federation.enabled,
             service_name: federation.service_name.clone(),
             version: federation.version.clone(),
+            schema_url: federation.schema_url.clone(),
             entities: entities.collect(),
             file: config.problem("federation", "").file,
         }),

@@ -49,7 +49,7 @@ pub fn run(arguments: RunArgs) -> Result<(), Failed> {
             server.stop().await;
             return Err(Failed::Problems(problems));
         }
-        tracing::info!("listening on http://{}", server.address());
+        tracing::info!("listening on {}://{}", server.scheme(), server.address());
         stop_signal().await;
         tracing::info!("stopping: no new connections, requests in flight finish");
         server.stop().await;

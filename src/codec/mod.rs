@@ -18,6 +18,7 @@ pub mod json;
 mod json_float;
 pub mod json_text;
 mod json_time;
+pub mod key;
 pub mod pg;
 #[cfg(feature = "grpc-transport")]
 pub mod protobuf;
@@ -38,7 +39,7 @@ use crate::plan::shape::Wire;
 pub use tokio_postgres::Row;
 
 /// What a transport encodes by; it knows nothing else of `plan`.
-pub use crate::plan::shape::Shape;
+pub use crate::plan::shape::{Lookup, Shape};
 
 pub use self::trail::{MISMATCHES_MAX, Mismatch, Segment, Trail};
 

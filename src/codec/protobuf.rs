@@ -14,7 +14,7 @@ mod wire;
 
 use self::layout::{Connection, Edge, Field, Message, Node, Root};
 use self::leaf::Write;
-use self::wire::{bytes, close, close_for, integer, open, open_for};
+use self::wire::{WireType, bytes, close, close_for, integer, open, open_for};
 use super::json::{self, NULL_FIELD, NULL_ITEM, records};
 use super::trail::{Path, Place, Trail};
 use super::{Columns, Fault, Stop, connection, pg};
@@ -59,6 +59,34 @@ pub fn item(
     message(layout, columns, out, trail)?;
     room.0 = close_for(start, room.0, out);
     Ok(())
+}
+
+/// Writes one row as the field of this number, whatever the row holds.
+pub fn content(
+    number: u32,
+    layout: &Layout,
+    columns: &Columns<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<(), Stop> {
+    match &layout.root {
+        Root::Document { value, shape } => document::numbered(number, value, shape, columns, out, trail),
+        Root::Object(_) | Root::Connection(_) | Root::Count(_) => {
+            item(Tag::delimited(number), &mut LengthRoom::default(), layout, columns, out, trail)
+        }
+    }
+}
+
+/// Writes a text as a field.
+pub fn text(number: u32, text: &str, out: &mut Vec<u8>) {
+    Tag::delimited(number).put(out);
+    bytes(text.as_bytes(), out);
+}
+
+/// Writes a flag as a field; none is false.
+pub fn flag(number: u32, out: &mut Vec<u8>) {
+    Tag::new(number, WireType::Varint).put(out);
+    out.push(1);
 }
 
 /// Writes the fields of a message from the columns of a row or a record.

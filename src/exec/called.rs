@@ -118,32 +118,36 @@ impl Called {
         }
         let is_null = |row: &Row| row.try_get::<usize, IsNull>(mutate::VALUE).is_ok_and(|null| null.0);
         let ids: Vec<String> = rows.iter().filter_map(|row| row.try_get(mutate::ID).ok().flatten()).collect();
-        let (mut changed, mut is_entity) = (!ids.is_empty() || !rows.iter().all(is_null), true);
+        let (mut changed, mut failure) = (!ids.is_empty() || !rows.iter().all(is_null), None);
         for row in rows.iter().filter(|_| call.is_response) {
             match response(call, row) {
-                Ok(Some(has_changed)) => changed = has_changed,
-                Ok(None) => (changed, is_entity) = (false, false),
+                Ok(Ok(has_changed)) => changed = has_changed,
+                Ok(Err(declared)) => (changed, failure) = (false, Some(declared)),
                 Err(error) => return Called::failed(error),
             }
         }
         let is_whole = rows.iter().all(|row| !is_null(row) && row.try_get(mutate::IS_WHOLE).unwrap_or(true));
         let id = ids.first().filter(|_| ids.len() == 1).cloned();
         let kept: Vec<Row> = rows.into_iter().filter(|row| !is_null(row)).collect();
-        let change = Ok(Change { id, changed, rows: kept.len() });
-        Called { change, rows: kept, ids: if is_entity { ids } else { Vec::new() }, is_whole, is_read: false }
+        let ids = if failure.is_none() { ids } else { Vec::new() };
+        let change = Ok(Change { id, changed, rows: kept.len(), failure });
+        Called { change, rows: kept, ids, is_whole, is_read: false }
     }
 }
 
-/// Whether something changed; none where the row is a failure that is answered as it is.
-fn response(call: &Call, row: &Row) -> Result<Option<bool>> {
+/// Whether something changed, or what went wrong where that is answered by an error of a declared type.
+fn response(call: &Call, row: &Row) -> Result<Result<bool, (Code, String)>> {
     let text = |at: usize| row.try_get::<usize, Option<&str>>(mutate::RESPONSE + at).ok().flatten();
     let flag = |at: usize| row.try_get::<usize, Option<bool>>(mutate::RESPONSE + at).ok().flatten();
     let http_status = row.try_get::<usize, Option<i32>>(mutate::RESPONSE + 4).ok().flatten();
     let said = Said { status: text(0), succeeded: flag(1), state_changed: flag(2), error_class: text(3), http_status };
     let message = text(5).filter(|message| !message.trim().is_empty());
     match verdict(&said) {
-        Verdict::Succeeded { changed } => Ok(Some(changed)),
-        Verdict::Failed(_) if call.has_typed_errors => Ok(None),
+        Verdict::Succeeded { changed } => Ok(Ok(changed)),
+        Verdict::Failed(code) if call.has_typed_errors => {
+            let text = message.or(said.status).or(said.error_class).unwrap_or("it was refused");
+            Ok(Err((code, text.to_owned())))
+        }
         Verdict::Failed(Code::Internal) => {
             Err(function_failed(&call.mutation, message.unwrap_or("it gave no message").to_owned()))
         }

@@ -28,6 +28,8 @@ pub struct Change {
     pub changed: bool,
     /// How many of the outcome's rows are its own.
     pub rows: usize,
+    /// What went wrong, where the row is an error of a declared type.
+    pub failure: Option<(Code, String)>,
 }
 
 /// How the calls of one intent stand to each other.

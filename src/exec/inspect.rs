@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use crate::schema::bind::{Found, Wanted};
-use crate::schema::catalog::{Catalog, Family, Function, Parameter, PgType, Relation};
+use crate::schema::catalog::{Catalog, Comparison, Family, Function, Parameter, PgType, Relation};
 use crate::schema::model::RelationName;
 
 const COLUMNS: &str = "\
@@ -47,6 +47,18 @@ const TYPES: &str = "\
            n.nspname = 'pg_catalog', format_type(t.oid, NULL) \
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace";
 
+/// Types with a class of operators of their own, or with that of a type that they are without a conversion. A `box` has
+/// `=` and `<`, which compare areas, and no class: nothing can be sorted or joined by it.
+const COMPARED: &str = "\
+    WITH class AS ( \
+        SELECT o.opcintype AS type, m.amname = 'btree' AS is_ordered \
+        FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod \
+        WHERE o.opcdefault AND m.amname IN ('btree', 'hash')) \
+    SELECT type, is_ordered FROM class \
+    UNION \
+    SELECT c.castsource, class.is_ordered FROM pg_catalog.pg_cast c JOIN class ON class.type = c.casttarget \
+    WHERE c.castmethod = 'b' AND c.castcontext = 'i'";
+
 const RELATION_NAMES: &str = "\
     SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname::text ELSE n.nspname || '.' || c.relname END \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -65,14 +77,15 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
     let names: Vec<&str> = wanted.functions.iter().map(RelationName::local).collect();
     let relation_parameters: &[&(dyn ToSql + Sync)] = &[&relations];
     let function_parameters: &[&(dyn ToSql + Sync)] = &[&schemas, &names];
-    let (encoding, columns, functions, row_columns, types) = tokio::try_join!(
+    let (encoding, columns, functions, row_columns, types, compared) = tokio::try_join!(
         client.query_one("SELECT current_setting('server_encoding')", &[]),
         client.query(COLUMNS, relation_parameters),
         client.query(FUNCTIONS, function_parameters),
         client.query(ROW_COLUMNS, function_parameters),
         client.query(TYPES, &[]),
+        client.query(COMPARED, &[]),
     )?;
-    let types = Types::read(&types);
+    let types = Types::read(&types, &compared);
     let mut catalog = Catalog::default();
     for row in &columns {
         let relation = catalog.relations.entry(asked(&asked_relations, row)).or_insert_with(|| Relation {
@@ -154,10 +167,17 @@ struct TypeRow {
     is_array: bool,
     in_pg_catalog: bool,
     sql: String,
+    comparison: Comparison,
 }
 
 impl Types {
-    fn read(rows: &[Row]) -> Types {
+    fn read(rows: &[Row], compared: &[Row]) -> Types {
+        let mut comparisons: HashMap<u32, Comparison> = HashMap::new();
+        for row in compared {
+            let found = if row.get(1) { Comparison::Order } else { Comparison::Equality };
+            let known = comparisons.entry(row.get(0)).or_insert(found);
+            *known = found.max(*known);
+        }
         let entries = rows.iter().map(|row| {
             let kind: String = row.get(2);
             let category: String = row.get(5);
@@ -171,6 +191,11 @@ impl Types {
                 is_array: category == "A" && element != 0,
                 in_pg_catalog: row.get(6),
                 sql: row.get(7),
+                // Enums, composites, ranges and multiranges are compared by operators of pseudo-types.
+                comparison: match kind.as_str() {
+                    "e" | "c" | "r" | "m" => Comparison::Order,
+                    _ => comparisons.get(&row.get(0)).copied().unwrap_or(Comparison::None),
+                },
             };
             (row.get::<_, u32>(0), entry)
         });
@@ -179,7 +204,7 @@ impl Types {
 
     /// A type less its domains: what values of it look like, and how to spell a cast to it.
     fn resolve(&self, oid: u32) -> PgType {
-        let unknown = || PgType { family: Family::Other, array: false, sql: "text".to_owned(), builtin: false };
+        let unknown = || PgType { builtin: false, ..PgType::builtin(Family::Other, "text") };
         let (base, was_domain) = self.base_of(oid);
         let Some(row) = self.0.get(&base) else { return unknown() };
         if !row.is_array {
@@ -205,7 +230,7 @@ impl Types {
             "bit" => "\"bit\"".to_owned(),
             other => other.to_owned(),
         };
-        PgType { family, array: false, sql, builtin: known && !was_domain }
+        PgType { family, array: false, sql, builtin: known && !was_domain, comparison: row.comparison }
     }
 
     fn base_of(&self, mut oid: u32) -> (u32, bool) {

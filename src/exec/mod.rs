@@ -17,6 +17,7 @@ mod sqlstate;
 mod tls;
 mod transaction;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -155,10 +156,10 @@ impl ViewExecutor {
         deadline: Option<Instant>,
     ) -> Result<Rows> {
         let pooled = self.pools.get().await?;
-        let started = self.start(pooled, statement, parameters, caller);
+        let mut started = pin!(self.start(pooled, statement, parameters, caller));
         let Some(deadline) = deadline else { return started.await };
         let limit = self.options.database.statement_timeout;
-        match tokio::time::timeout_at(deadline.into(), started).await {
+        match tokio::time::timeout_at(deadline.into(), started.as_mut()).await {
             Ok(rows) => Ok(rows?.until(deadline, limit)),
             Err(_) => Err(timeout(limit)),
         }
@@ -173,7 +174,7 @@ impl ViewExecutor {
     ) -> Result<Rows> {
         let mut running = Running::on(pooled);
         if !self.options.session.is_empty() {
-            return session::start(running, statement, parameters, &self.options.session, caller).await;
+            return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }
         let ready = running.ready(statement.text()).await?;
         let rows = ready.query(running.client(), parameters).await;

@@ -2,8 +2,8 @@
 //! from it run on the same thread.
 //!
 //! Handing each batch of rows to another thread costs more than decoding it. A worker whose own
-//! connections are all busy borrows an idle one of another worker before it waits. Threads that are no
-//! workers have a pool of their own, whose connections are closed after use.
+//! connections are all busy borrows from workers that are idle, at once or after a short wait. Threads that
+//! are no workers have a pool of their own, whose connections are closed after use.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -28,6 +28,9 @@ const PREPARED_MAX: usize = 256;
 /// Longest text that stays prepared. Filters of any length can be sent, and PostgreSQL keeps a tree
 /// many times the size of the text for each, on every connection.
 const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
+
+/// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
+const BORROW_AFTER: Duration = Duration::from_millis(100);
 
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
@@ -118,23 +121,31 @@ impl Pools {
         let Some(own) = WORKER.get().map(|worker| worker % self.pools.len()) else {
             return self.take(&self.elsewhere, self.connect_timeout).await.map_err(|error| self.unavailable(error));
         };
-        match self.take(&self.pools[own], Duration::ZERO).await {
-            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {}
-            other => return other.map_err(|error| self.unavailable(error)),
-        }
-        let others = self.pools[own + 1..].iter().chain(&self.pools[..own]);
-        for pool in others.filter(|pool| pool.status().available > 0) {
-            if let Ok(borrowed) = self.take(pool, Duration::ZERO).await {
-                return Ok(borrowed);
+        // Rows of a borrowed connection are handed from thread to thread, which costs more than a short wait
+        // for an own one: at first only a worker that hardly uses its connections lends some.
+        let steps = [
+            (Duration::ZERO, is_mostly_idle as fn(deadpool::Status) -> bool),
+            (BORROW_AFTER.min(self.connect_timeout), |status| status.available > 0),
+        ];
+        for (wait, lends) in steps {
+            match self.take(&self.pools[own], wait).await {
+                Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {}
+                other => return other.map_err(|error| self.unavailable(error)),
+            }
+            let others = self.pools[own + 1..].iter().chain(&self.pools[..own]);
+            for pool in others.filter(|pool| lends(pool.status())) {
+                if let Ok(borrowed) = self.take(pool, Duration::ZERO).await {
+                    return Ok(borrowed);
+                }
             }
         }
-        self.take(&self.pools[own], self.connect_timeout).await.map_err(|error| self.unavailable(error))
+        let rest = self.connect_timeout.saturating_sub(BORROW_AFTER);
+        self.take(&self.pools[own], rest).await.map_err(|error| self.unavailable(error))
     }
 
     async fn take(&self, pool: &Pool<Connector>, wait: Duration) -> Result<Pooled, PoolError<tokio_postgres::Error>> {
-        let timeouts =
-            Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: Some(self.connect_timeout) };
-        pool.timeout_get(&timeouts).await
+        // To recycle one means to look at it, for which nothing has to be waited.
+        pool.timeout_get(&Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: None }).await
     }
 
     fn unavailable(&self, error: PoolError<tokio_postgres::Error>) -> Error {
@@ -153,6 +164,11 @@ impl Pools {
         };
         Error::new(Stage::Execute, Code::Unavailable, message).because(sqlstate::described(error))
     }
+}
+
+/// Whether more than half of the connections that a pool may have lie idle.
+fn is_mostly_idle(status: deadpool::Status) -> bool {
+    status.available * 2 > status.max_size
 }
 
 impl deadpool::managed::Manager for Connector {
@@ -260,7 +276,7 @@ impl Running {
         if let Some(prepared) = connection.prepared.get(text) {
             return Ok(Ready::Prepared(prepared.clone()));
         }
-        match connection.client.prepare(text).await {
+        match Box::pin(connection.client.prepare(text)).await {
             Ok(prepared) => {
                 if text.len() <= PREPARED_TEXT_BYTES_MAX {
                     connection.prepared.put(text.into(), prepared.clone());

@@ -18,7 +18,7 @@ impl Ready {
             Ready::Prepared(prepared) => client.query_raw(prepared, parameters).await,
             Ready::Text(text) => {
                 let typed = parameters.iter().map(|parameter| (parameter, parameter.pg_type()));
-                client.query_typed_raw(text, typed).await
+                Box::pin(client.query_typed_raw(text, typed)).await
             }
         }
     }

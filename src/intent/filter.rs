@@ -496,11 +496,21 @@ pub const DIRECTIONS: [(&str, bool, Option<bool>); 6] = [
     ("DESC_NULLS_LAST", true, Some(false)),
 ];
 
+/// Whether a list can be filtered by a field: by a function's answer nothing can be looked up.
+pub fn is_filterable(schema: &Schema, field: &Field) -> bool {
+    let has_operators = match schema.kind(field.ty.innermost()) {
+        Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) => true,
+        Kind::Interface(_) => field.join.is_none(),
+        Kind::Union(_) => false,
+    };
+    has_operators && field.function.is_none()
+}
+
 /// Whether a list can be ordered by a field: a single scalar or enum, but not JSON.
 pub fn is_sortable(schema: &Schema, field: &Field) -> bool {
     let leaf = matches!(schema.kind(field.ty.innermost()), Kind::Scalar(scalar) if scalar != Scalar::Json)
         || matches!(schema.kind(field.ty.innermost()), Kind::Enum(_));
-    leaf && !field.ty.is_list()
+    leaf && !field.ty.is_list() && field.function.is_none()
 }
 
 fn like_pattern(text: &str, before: bool, after: bool) -> String {

@@ -57,7 +57,7 @@ pub struct Once {
     pub ttl_secs: u64,
 }
 
-/// One root field of a query, one REST read, one read RPC.
+/// One root field of a query, one REST read, one read RPC, or the entities of one type by one key.
 #[derive(Debug, Clone)]
 pub struct Read {
     pub form: Arc<Form>,
@@ -71,9 +71,28 @@ pub struct Read {
 pub struct Form {
     /// Distinguishes forms in the engine's statement cache; never reused in a process.
     pub id: u64,
-    /// The query or the mutation of the schema that is asked.
-    pub endpoint: Name,
+    pub asked: Asked,
     pub selection: Selection,
+}
+
+/// Which rows are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Those of a query or a mutation of the schema.
+    Endpoint(Name),
+    /// Those whose key is among the ones sent: the first values are lists, one for each part of the
+    /// key, all of the same length. One more list follows where representations are sent.
+    Entities(EntityKey),
+}
+
+/// A key of an entity type of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityKey {
+    pub type_name: Name,
+    /// The fields of the key, as the schema prints them.
+    pub key: String,
+    /// Some of the fields come from the representations, which are sent with the keys.
+    pub with_representations: bool,
 }
 
 /// The structure of the arguments at one site. Two requests with equal forms and equal structures
@@ -136,8 +155,21 @@ impl Mutate {
 // === impl Form ===
 
 impl Form {
+    /// What is asked of a query or a mutation of the schema.
     pub fn new(endpoint: Name, selection: Selection) -> Form {
+        Form::of(Asked::Endpoint(endpoint), selection)
+    }
+
+    pub fn of(asked: Asked, selection: Selection) -> Form {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), endpoint, selection }
+        Form { id: NEXT.fetch_add(1, Ordering::Relaxed), asked, selection }
+    }
+
+    /// The name of the query or the mutation; of entities, that of their type.
+    pub fn name(&self) -> &Name {
+        match &self.asked {
+            Asked::Endpoint(name) => name,
+            Asked::Entities(key) => &key.type_name,
+        }
     }
 }

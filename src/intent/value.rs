@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use crate::schema::catalog::Family;
 use crate::schema::model::Scalar;
 use crate::schema::name::Name;
 
@@ -97,6 +98,45 @@ pub fn coerce(scalar: Scalar, json: &Json) -> Result<Value, String> {
     }
 }
 
+/// Turns a value into what a column of this family is compared with, so that PostgreSQL cannot fail at
+/// it: among many values that are sent together, one that fails would fail all of them.
+pub fn comparable(family: Family, value: Value) -> Result<Value, String> {
+    let text = match value {
+        Value::Text(text) => text,
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Uuid(_) | Value::List(_) => {
+            return Ok(value);
+        }
+    };
+    let shown = || shown(&Json::String(text.clone()));
+    match family {
+        Family::Uuid => Uuid::parse_str(&text).map(Value::Uuid).map_err(|_| format!("{} is not a UUID", shown())),
+        Family::Int2 | Family::Int4 | Family::Int8 => {
+            text.parse().map(Value::Int).map_err(|_| format!("{} is not a whole number within 64 bits", shown()))
+        }
+        _ if text.contains('\0') => Err("a text may not hold the character U+0000".to_owned()),
+        Family::Bool
+        | Family::Float4
+        | Family::Float8
+        | Family::Numeric
+        | Family::Text
+        | Family::Varchar
+        | Family::Bpchar
+        | Family::Name
+        | Family::Citext
+        | Family::Timestamptz
+        | Family::Timestamp
+        | Family::Date
+        | Family::Time
+        | Family::Timetz
+        | Family::Interval
+        | Family::Json
+        | Family::Jsonb
+        | Family::Bytea
+        | Family::Enum
+        | Family::Other => Ok(Value::Text(text)),
+    }
+}
+
 /// A JSON value as an error shows it: short, and never a whole document.
 pub fn shown(json: &Json) -> String {
     let text = json.to_string();
@@ -127,6 +167,13 @@ fn is_decimal(text: &str) -> bool {
         && text.len() <= 2000
 }
 
+/// Digits and what stands between them: other parsers read years with a sign and names of zones, which
+/// PostgreSQL does not.
+fn is_plain(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b"-:.,+ TZtz".contains(&b))
+}
+
 fn is_infinity(text: &str) -> bool {
     text == "infinity" || text == "-infinity"
 }
@@ -135,21 +182,29 @@ fn is_infinity(text: &str) -> bool {
 /// the words (`now`, `tomorrow`) that would make an answer depend on when it is asked.
 fn is_date_time(text: &str) -> bool {
     let text = text.strip_suffix(" BC").unwrap_or(text);
-    is_infinity(text)
-        || text.parse::<jiff::Timestamp>().is_ok()
-        || text.parse::<jiff::civil::DateTime>().is_ok()
-        || is_date(text)
+    let is_moment = || text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok();
+    let time = text.find(['T', 't', ' ']).map_or("", |at| &text[at + 1..]);
+    let zone = time.find(['+', '-', 'Z', 'z']).map_or("", |at| &time[at..]);
+    is_infinity(text) || (is_plain(text) && is_zone(zone) && is_moment()) || is_date(text)
 }
 
 fn is_date(text: &str) -> bool {
     let text = text.strip_suffix(" BC").unwrap_or(text);
-    is_infinity(text) || (text.len() <= 13 && text.parse::<jiff::civil::Date>().is_ok())
+    is_infinity(text) || (text.len() <= 13 && is_plain(text) && text.parse::<jiff::civil::Date>().is_ok())
 }
 
 fn is_time(text: &str) -> bool {
-    let zone = text.find(['+', 'Z']).or_else(|| text.rfind('-'));
-    let (time, _) = zone.map_or((text, ""), |at| text.split_at(at));
-    time == "24:00:00" || time.parse::<jiff::civil::Time>().is_ok()
+    let (time, zone) = text.split_at(text.find(['+', '-', 'Z']).unwrap_or(text.len()));
+    is_zone(zone) && is_plain(time) && (time == "24:00:00" || time.parse::<jiff::civil::Time>().is_ok())
+}
+
+/// Nothing, `Z`, or hours and minutes that PostgreSQL takes: less than 16 hours.
+fn is_zone(text: &str) -> bool {
+    let Some(offset) = text.strip_prefix(['+', '-']) else { return matches!(text, "" | "Z" | "z") };
+    let (hours, minutes) = offset.split_at(offset.len().min(2));
+    let minutes = minutes.strip_prefix(':').unwrap_or(minutes);
+    let is_below = |digits: &str, max: u8| digits.len() == 2 && digits.parse::<u8>().is_ok_and(|number| number < max);
+    is_below(hours, 16) && (minutes.is_empty() || is_below(minutes, 60))
 }
 
 #[cfg(test)]
@@ -181,9 +236,22 @@ mod tests {
         {
             check(Scalar::DateTime, json!(ok), Ok(Value::Text(ok.into())));
         }
-        for bad in ["now", "tomorrow", "2024-13-01", ""] {
+        for bad in [
+            "now",
+            "tomorrow",
+            "2024-13-01",
+            "",
+            "-002024-01-01",
+            "2024-05-01T12:00:00Z[UTC]",
+            "2024-05-01T12:00:00+20:00",
+        ] {
             assert!(coerce(Scalar::DateTime, &json!(bad)).is_err(), "{bad}");
         }
-        check(Scalar::Time, json!("12:30:00+02"), Ok(Value::Text("12:30:00+02".into())));
+        for ok in ["12:30:00+02", "12:30:00-11:30", "24:00:00"] {
+            check(Scalar::Time, json!(ok), Ok(Value::Text(ok.into())));
+        }
+        for bad in ["12:30:00+xx", "12:30:00+20", "25:00:00"] {
+            assert!(coerce(Scalar::Time, &json!(bad)).is_err(), "{bad}");
+        }
     }
 }

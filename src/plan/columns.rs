@@ -6,16 +6,18 @@ use crate::schema::catalog::{Family, PgType};
 use crate::schema::model::{Field as SchemaField, Scalar};
 use crate::schema::{Kind, Source};
 
-use super::predicate::{Place, Scope, missing};
+use super::predicate::{Given, Place, Scope, missing};
 use super::read::Planner;
 use super::shape::{EnumNames, Leaf, LeafKind, Node, Wire};
-use super::{Block, Cast, Expr, Output};
+use super::{Base, Block, Call, Cast, Expr, ExprType, Output, QualifiedName};
 
 /// The select list of one block while it grows; equal expressions share a column.
 #[derive(Default)]
 pub(super) struct SelectList {
     pub outputs: Vec<Output>,
     pub wires: Vec<Wire>,
+    /// Functions that are called once for all rows.
+    pub calls: Vec<Call>,
 }
 
 impl Planner<'_> {
@@ -30,19 +32,61 @@ impl Planner<'_> {
             return Err(Error::new(Stage::Plan, Code::Internal, "a column was asked of a document"));
         };
         match self.schema().source(relation, &field.column, data_column) {
-            Source::Native(ty) => self.native(list, field, ty, selection),
+            Source::Native(ty) => self.native(list, field, Expr::column(&field.column, ty), ty, selection),
             Source::Data => {
                 let expr = self.resolver.document(scope, field)?;
                 // A place in a document is jsonb, even where the whole is json.
                 let column = list.value(expr, Cast::None, Wire::Value(Family::Jsonb));
                 Ok(Node::Document { column, value: self.document(&field.ty, selection)? })
             }
+            // Who asks for it asks the service that has it; nobody has sent it along.
+            Source::Missing if field.federation.external && field.ty.nullable => Ok(Node::Masked),
+            Source::Missing if field.federation.external => Err(elsewhere(scope, field)),
             Source::Missing => Err(missing(relation, &field.column)),
         }
     }
 
-    fn native(&self, list: &mut SelectList, field: &SchemaField, ty: &PgType, selection: &Selection) -> Result<Node> {
-        let expr = Expr::column(&field.column, ty);
+    /// A field that a function computes from a representation.
+    pub(super) fn computed(
+        &self,
+        list: &mut SelectList,
+        scope: &Scope<'_>,
+        field: &SchemaField,
+        selection: &Selection,
+    ) -> Result<Node> {
+        if matches!(scope.given, Given::Nothing) {
+            return Err(elsewhere(scope, field));
+        }
+        let Some(Ok(computed)) = self.schema().computed(field) else {
+            let message = format!("{}.{} has no function that computes it", scope.type_name, field.name);
+            return Err(Error::new(Stage::Plan, Code::Internal, message));
+        };
+        let function = QualifiedName { schema: computed.schema, name: computed.name };
+        let call = Call { function, takes_json: computed.takes_json };
+        let base = if computed.is_batch { Base::Called(call.clone()) } else { Base::Call(call.clone()) };
+        if computed.is_batch && !list.calls.contains(&call) {
+            list.calls.push(call);
+        }
+        let expr = Expr { base, ..Expr::column("", &computed.returns) };
+        self.native(list, field, expr, &computed.returns, selection)
+    }
+
+    /// A field that a representation brings along.
+    pub(super) fn given(&self, list: &mut SelectList, field: &SchemaField, selection: &Selection) -> Result<Node> {
+        let base = Base::Representation;
+        let expr = Expr { base, path: vec![field.column.to_string()], ty: ExprType::of_scalar(Scalar::Json) };
+        let column = list.value(expr, Cast::None, Wire::Value(Family::Jsonb));
+        Ok(Node::Document { column, value: self.document(&field.ty, selection)? })
+    }
+
+    fn native(
+        &self,
+        list: &mut SelectList,
+        field: &SchemaField,
+        expr: Expr,
+        ty: &PgType,
+        selection: &Selection,
+    ) -> Result<Node> {
         let kind = match self.schema().kind(field.ty.innermost()) {
             Kind::Scalar(scalar) => Some(LeafKind::Scalar(scalar)),
             Kind::Enum(def) => Some(LeafKind::Enum(EnumNames::of(def))),
@@ -82,14 +126,21 @@ impl Planner<'_> {
 /// Two reads of `data` would compute the view's expression twice, and rows that OFFSET skips would
 /// be joined for nothing.
 pub(super) fn is_fenced(outputs: &[Output], block: &Block) -> bool {
-    let from_data =
-        outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if !expr.path.is_empty()));
+    let is_inside = |expr: &Expr| matches!(expr.base, Base::Column { .. }) && !expr.path.is_empty();
+    let from_data = outputs.iter().filter(|output| matches!(output, Output::Value { expr, .. } if is_inside(expr)));
     let joins = outputs.iter().any(|output| matches!(output, Output::Record(_) | Output::Records(_)));
     from_data.count() >= 2 || (block.offset.is_some() && joins)
 }
 
+/// A field of which this service knows only what a representation says.
+fn elsewhere(scope: &Scope<'_>, field: &SchemaField) -> Error {
+    let name = &field.name;
+    let reason = "comes from what other services say of it, which only a router asks for, by _entities";
+    Error::invalid(format!("{}.{name} {reason}", scope.type_name)).at(&**name)
+}
+
 /// How a native column is spelled so that a built-in type arrives.
-fn plain_cast(ty: &PgType) -> Cast {
+pub(super) fn plain_cast(ty: &PgType) -> Cast {
     if ty.builtin {
         return Cast::None;
     }
@@ -101,10 +152,10 @@ fn plain_cast(ty: &PgType) -> Cast {
 
 impl SelectList {
     /// The position of an expression, which is added when it is new.
-    fn value(&mut self, expr: Expr, cast: Cast, wire: Wire) -> usize {
+    pub fn value(&mut self, expr: Expr, cast: Cast, wire: Wire) -> usize {
         let found = self.outputs.iter().position(|output| match output {
             Output::Value { expr: known, cast: known_cast } => *known == expr && *known_cast == cast,
-            Output::Record(_) | Output::Records(_) => false,
+            Output::Record(_) | Output::Records(_) | Output::Position => false,
         });
         found.unwrap_or_else(|| {
             self.outputs.push(Output::Value { expr, cast });
@@ -155,7 +206,7 @@ mod tests {
 
     #[track_caller]
     fn check(family: Family, path: &[&str], builtin: bool, cast: Cast, leaf: (Family, Scalar)) {
-        let ty = PgType { family, array: false, sql: family.sql().to_owned(), builtin };
+        let ty = PgType { builtin, ..PgType::builtin(family, family.sql()) };
         let path = path.iter().map(|key| (*key).to_owned()).collect();
         let expr = Expr { path, ..Expr::column("c", &ty) };
         let mut list = SelectList::default();

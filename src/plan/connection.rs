@@ -110,6 +110,7 @@ fn page_info_node(part: PageInfoPart) -> PageInfoNode {
 fn empty(block: &Block) -> Block {
     Block {
         relation: block.relation.clone(),
+        keyed: None,
         outputs: Vec::new(),
         on: block.on.clone(),
         predicate: Predicate::always(),

@@ -1,9 +1,10 @@
 //! Who may see and ask what: the only place that grants.
 //!
-//! Roles and scopes that the schema names are turned into a set of bits once per request, so that
+//! Roles, scopes and claims that the schema names are turned into a set of bits once per request, so that
 //! the outcome of every check is part of the statement's cache key without the caller's own list of
 //! roles being so.
 
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 
 use crate::auth::Caller;
@@ -11,7 +12,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::schema::model::{Endpoint, Field, Inject, OnDeny, TypeDef};
 use crate::schema::{Grant, Schema};
 
-/// Which of the schema's roles and scopes a caller holds; bit `i` is the schema's grant `i`.
+/// Which of the schema's roles, scopes and claims a caller holds; bit `i` is the schema's grant `i`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Held(SmallVec<[u64; 1]>);
 
@@ -39,10 +40,15 @@ pub fn held(schema: &Schema, caller: &Caller) -> Held {
         let has = match grant {
             Grant::Role(role) => caller.has_role(role),
             Grant::Scope(scope) => caller.has_scope(scope),
+            Grant::Claim(claim) => caller.claim(claim).is_some(),
         };
         bits[i / 64] |= u64::from(has) << (i % 64);
     }
     Held(bits)
+}
+
+fn claims(inject: &IndexMap<String, Inject>) -> Vec<(String, String)> {
+    inject.iter().map(|(column, Inject::Claim(claim))| (column.clone(), claim.clone())).collect()
 }
 
 /// A claim that the answer depends on: without it there is none.
@@ -86,8 +92,34 @@ impl<'a> Guard<'a> {
     /// Claims that the endpoint adds to its arguments, by the column that each is compared with. Whether
     /// the caller has them is asked of [`claim`] at every request, since a statement outlives its caller.
     pub fn injected(&self, endpoint: &Endpoint) -> Vec<(String, String)> {
-        let claims = endpoint.inject.iter();
-        claims.map(|(column, Inject::Claim(claim))| (column.clone(), claim.clone())).collect()
+        claims(&endpoint.inject)
+    }
+
+    /// The claims that guard the rows of an entity: a caller may look up by key what he may find by some
+    /// query of the type, so what all the queries that he may ask inject holds here as well.
+    ///
+    /// A type that no query returns has what every query injects by default.
+    pub fn entity(&self, object: &TypeDef) -> Result<Vec<(String, String)>> {
+        self.object(object)?;
+        let model = self.schema.model();
+        let queries = || model.queries.values().filter(|query| query.item == object.name);
+        let mut open = queries().filter(|query| self.endpoint(query).is_ok());
+        let Some(first) = open.next() else {
+            if let Some(query) = queries().next() {
+                self.endpoint(query)?;
+            }
+            return Ok(claims(&model.inject));
+        };
+        let mut injected = claims(&first.inject);
+        for query in open {
+            injected.retain(|(column, name)| query.inject.get(column) == Some(&Inject::Claim(name.clone())));
+        }
+        Ok(injected)
+    }
+
+    /// Whether the caller has every claim that [`Guard::injected`] names.
+    pub fn has_claims(&self, endpoint: &Endpoint) -> bool {
+        endpoint.inject.values().all(|Inject::Claim(claim)| self.holds(&Grant::Claim(claim.clone())))
     }
 
     fn allows(&self, field: &Field) -> bool {

@@ -7,12 +7,14 @@
 mod columns;
 mod connection;
 mod document;
+mod entities;
 pub mod guard;
 pub mod mutate;
 mod predicate;
 pub mod print;
 mod read;
 pub mod shape;
+pub mod visible;
 
 use crate::auth::Caller;
 use crate::error::Result;
@@ -20,8 +22,8 @@ use crate::intent::Intent;
 use crate::intent::filter::Operator;
 use crate::intent::value::Slot;
 use crate::schema::Schema;
-use crate::schema::catalog::Family;
-use shape::Shape;
+use crate::schema::catalog::{Comparison, Family};
+use shape::{Lookup, Shape};
 
 /// What will run, for this caller.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct Plan {
     root: Root,
     shape: Shape,
     claims: Vec<String>,
+    lookup: Option<Lookup>,
 }
 
 /// What a plan may cost.
@@ -55,7 +58,10 @@ pub enum Root {
 /// One SELECT over one relation; blocks nest through [`Output`] and [`Predicate::Exists`].
 #[derive(Debug, Clone)]
 pub struct Block {
-    pub relation: QualifiedName,
+    /// `None`: the rows are the representations that were sent.
+    pub relation: Option<QualifiedName>,
+    /// Join with keys that were sent, so that each row knows which of them it has.
+    pub keyed: Option<Keyed>,
     pub outputs: Vec<Output>,
     /// Equalities with columns of the enclosing block: (outer column, inner column).
     pub on: Vec<(String, String)>,
@@ -66,6 +72,36 @@ pub struct Block {
     /// Pick the rows in a subselect first, so that an expression behind `data` is computed once a
     /// row and joins see only the page.
     pub fenced: bool,
+}
+
+/// Keys that were sent side by side as arrays, and what came with each.
+#[derive(Debug, Clone)]
+pub struct Keyed {
+    pub terms: Vec<KeyTerm>,
+    /// The representations, as jsonb.
+    pub representations: Option<Slot>,
+    /// Functions that are called once, with all representations.
+    pub calls: Vec<Call>,
+}
+
+/// A function of a representation, or of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub function: QualifiedName,
+    /// It takes json, not jsonb.
+    pub takes_json: bool,
+}
+
+/// One part of a key: what it is compared with, and the list of its values.
+#[derive(Debug, Clone)]
+pub struct KeyTerm {
+    pub expr: Expr,
+    /// What the values are sent as.
+    pub ty: ExprType,
+    /// The column is compared by its text, since a text that is no value of its type would fail every
+    /// other key of the batch.
+    pub by_text: bool,
+    pub slot: Slot,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +122,8 @@ pub enum Output {
     Record(Box<Block>),
     /// A joined list.
     Records(Box<Block>),
+    /// Which of the keys the row has, from 1.
+    Position,
 }
 
 /// How a column is spelled so that a built-in type arrives.
@@ -114,6 +152,12 @@ pub enum Base {
     },
     /// The element that [`Predicate::SomeElement`] looks at.
     Element,
+    /// What was sent with the key of the row.
+    Representation,
+    /// What a function says of that.
+    Call(Call),
+    /// What a function that was called once for all keys says of that of the row.
+    Called(Call),
 }
 
 /// What an expression compares as.
@@ -125,6 +169,7 @@ pub struct ExprType {
     pub sql: String,
     /// A bind may be sent as this type without a cast by its text.
     pub builtin: bool,
+    pub comparison: Comparison,
 }
 
 #[derive(Debug, Clone)]
@@ -180,6 +225,11 @@ impl Plan {
 
     pub fn into_parts(self) -> (Root, Shape) {
         (self.root, self.shape)
+    }
+
+    /// How a row tells which key it has, where rows are asked for by key.
+    pub fn lookup(&self) -> Option<Lookup> {
+        self.lookup
     }
 
     /// Claims of the caller whose values follow the intent's own, in slot order.

@@ -84,7 +84,7 @@ pub enum Reads {
 
 pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, mutate: &Mutate) -> Result<Plan> {
     let guard = Guard::new(schema, caller);
-    let name = &mutate.form.endpoint;
+    let name = mutate.form.name();
     let endpoint = schema
         .mutation(name)
         .ok_or_else(|| Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no mutation \"{name}\"")))?;
@@ -175,7 +175,7 @@ impl Planner<'_> {
             read_back: read_back.map(Box::new),
         };
         let shape = if is_set { Shape::Documents(document) } else { Shape::Document(document) };
-        Ok(Plan { root: Root::Call(Box::new(command)), shape, claims: Vec::new() })
+        Ok(Plan { root: Root::Call(Box::new(command)), shape, claims: Vec::new(), lookup: None })
     }
 
     /// The types behind an interface or a union.
@@ -255,7 +255,7 @@ impl Planner<'_> {
         object.columns.push(Wire::Value(Family::Text));
         block.fenced = is_fenced(&block.outputs, &block);
         let shape = if many { Shape::Many(object) } else { Shape::One(object) };
-        Ok(Some(Plan { root: Root::Rows(block), shape, claims: Vec::new() }))
+        Ok(Some(Plan { root: Root::Rows(block), shape, claims: Vec::new(), lookup: None }))
     }
 }
 

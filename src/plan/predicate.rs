@@ -3,7 +3,8 @@
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Cursor;
 use crate::intent::filter::{Filter, Operator, OrderBy};
-use crate::schema::catalog::{Family, PgType};
+use crate::schema::catalog::{Comparison, Family, PgType};
+use crate::schema::entities::EntityKey;
 use crate::schema::model::{Field, RelationName, Scalar};
 use crate::schema::{Kind, Schema, Source};
 
@@ -16,6 +17,17 @@ pub(super) struct Scope<'s> {
     pub type_name: &'s str,
     pub fields: &'s indexmap::IndexMap<crate::schema::name::Name, Field>,
     pub place: Place,
+    /// Which fields come from a representation instead of from there.
+    pub given: Given<'s>,
+}
+
+/// Fields that a representation brings along.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Given<'s> {
+    Nothing,
+    /// Those that belong to other services, but for the key, by which the row was found.
+    External(&'s EntityKey),
+    Everything,
 }
 
 #[derive(Debug, Clone)]
@@ -38,6 +50,8 @@ impl<'a> Resolver<'a> {
             Filter::Not(part) => Predicate::Not(Box::new(self.filter(scope, part)?)),
             Filter::Compare { field, operator, slot } => {
                 let left = self.operand(scope, field)?;
+                comparable(scope, field, &left.ty, needs(*operator))?;
+                self.comparable_as_json(scope, field, &left.ty)?;
                 Predicate::Compare { left, operator: *operator, slot: *slot }
             }
             Filter::IsNull { field, negated } => {
@@ -46,6 +60,7 @@ impl<'a> Resolver<'a> {
             }
             Filter::EqualColumn { column, slot } => {
                 let left = self.column(scope, column)?;
+                comparable(scope, column, &left.ty, Comparison::Equality)?;
                 Predicate::Compare { left, operator: Operator::Eq, slot: *slot }
             }
             Filter::ColumnIsNull { column } => Predicate::IsNull { expr: self.column(scope, column)?, negated: false },
@@ -64,10 +79,10 @@ impl<'a> Resolver<'a> {
             match self.schema.kind(field.ty.innermost()) {
                 Kind::Object(object) => {
                     self.guard.object(object)?;
-                    Ok(Scope { type_name: &object.name, fields: &object.fields, place })
+                    Ok(Scope { type_name: &object.name, fields: &object.fields, place, given: Given::Nothing })
                 }
                 Kind::Interface(interface) => {
-                    Ok(Scope { type_name: &interface.name, fields: &interface.fields, place })
+                    Ok(Scope { type_name: &interface.name, fields: &interface.fields, place, given: Given::Nothing })
                 }
                 Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => Err(unreachable_path(scope.type_name, name)),
             }
@@ -83,7 +98,8 @@ impl<'a> Resolver<'a> {
             let place = Place::Relation { relation: relation.clone(), data_column: object.data_column.clone() };
             let predicate = self.filter(&inner(place)?, filter)?;
             return Ok(Predicate::Exists(Box::new(Block {
-                relation: self.qualified(&relation),
+                relation: Some(self.qualified(&relation)),
+                keyed: None,
                 outputs: Vec::new(),
                 on: join.on.clone(),
                 predicate,
@@ -128,6 +144,21 @@ impl<'a> Resolver<'a> {
             }
             Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => Ok(expr),
         }
+    }
+
+    /// A field declared as JSON may be read from a column of any type, which the operators of jsonb do not take.
+    fn comparable_as_json(&self, scope: &Scope<'_>, name: &str, ty: &ExprType) -> Result<()> {
+        let field = field_of(scope, name)?;
+        let is_json = matches!(self.schema.kind(field.ty.innermost()), Kind::Scalar(Scalar::Json));
+        if !is_json || field.ty.is_list() || (!ty.array && matches!(ty.family, Family::Json | Family::Jsonb)) {
+            return Ok(());
+        }
+        let (owner, shown) = (scope.type_name, &ty.sql);
+        let message = format!(
+            "{owner}.{name} is of the PostgreSQL type {shown}, which is not compared as JSON; it can be filtered by \
+             isNull, or cast to jsonb in the view"
+        );
+        Err(Error::invalid(message).at(name))
     }
 
     /// A column by name, exposed as a field or not.
@@ -175,6 +206,7 @@ impl<'a> Resolver<'a> {
         let mut terms = Vec::with_capacity(order.len() + 1);
         for term in order {
             let expr = self.compared(scope, &term.field)?;
+            sortable(scope, &term.field, &expr.ty)?;
             let nullable = field_of(scope, &term.field)?.ty.nullable;
             terms.push(OrderTerm { expr, descending: term.descending, nulls_first: term.nulls_first, nullable });
         }
@@ -255,6 +287,64 @@ pub(super) fn field_of<'s>(scope: &Scope<'s>, name: &str) -> Result<&'s Field> {
     })
 }
 
+/// What an operator asks of the type of its left side. Patterns are matched against the text of any value.
+fn needs(operator: Operator) -> Comparison {
+    match operator {
+        Operator::Eq
+        | Operator::Neq
+        | Operator::In
+        | Operator::Nin
+        | Operator::ArrayContains
+        | Operator::ArrayContainedBy
+        | Operator::ArrayOverlaps => Comparison::Equality,
+        Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => Comparison::Order,
+        Operator::Like
+        | Operator::Ilike
+        | Operator::Nlike
+        | Operator::Nilike
+        | Operator::Regex
+        | Operator::Iregex
+        | Operator::Nregex
+        | Operator::Niregex
+        | Operator::LengthEq
+        | Operator::LengthNeq
+        | Operator::LengthGt
+        | Operator::LengthGte
+        | Operator::LengthLt
+        | Operator::LengthLte
+        | Operator::JsonContains
+        | Operator::JsonContainedBy
+        | Operator::HasKey => Comparison::None,
+    }
+}
+
+/// Refuses what PostgreSQL has no operator for, which the declared scalar does not tell: a String may be an xml.
+fn comparable(scope: &Scope<'_>, name: &str, ty: &ExprType, needed: Comparison) -> Result<()> {
+    // JSON is compared as jsonb.
+    if ty.comparison >= needed || (ty.family == Family::Json && !ty.array) {
+        return Ok(());
+    }
+    let what = if needed == Comparison::Order { "an order" } else { "equality" };
+    let others = if ty.comparison == Comparison::None { "isNull" } else { "eq, neq, in, nin and isNull" };
+    let message = format!(
+        "{}.{name} is of the PostgreSQL type {}, which has no operator for {what}; it can be filtered by {others}, or \
+         cast in the view",
+        scope.type_name, ty.sql
+    );
+    Err(Error::invalid(message).at(name))
+}
+
+fn sortable(scope: &Scope<'_>, name: &str, ty: &ExprType) -> Result<()> {
+    if ty.comparison == Comparison::Order && ty.family != Family::Json {
+        return Ok(());
+    }
+    let message = format!(
+        "{}.{name} is of the PostgreSQL type {}, which has no order; sort by another field, or cast it in the view",
+        scope.type_name, ty.sql
+    );
+    Err(Error::invalid(message).at(name))
+}
+
 fn unreachable_path(type_name: &str, field: &str) -> Error {
     Error::invalid(format!("{type_name}.{field} cannot be filtered by: it is not reached by a join or inside data"))
         .at(field)
@@ -265,6 +355,19 @@ pub(super) fn missing(relation: &RelationName, column: &str) -> Error {
         .because(format!("{relation} has neither a column {column} nor a jsonb column that could hold it"))
 }
 
+// === impl Scope ===
+
+impl Scope<'_> {
+    /// Whether a field is read from the representation that the row was asked by.
+    pub fn is_given(&self, field: &Field) -> bool {
+        match self.given {
+            Given::Nothing => false,
+            Given::External(key) => field.federation.external && !key.has(&field.name),
+            Given::Everything => true,
+        }
+    }
+}
+
 // === impl Expr ===
 
 impl Expr {
@@ -272,7 +375,13 @@ impl Expr {
         Expr {
             base: Base::Column { name: name.to_owned(), json_text: ty.family == Family::Json },
             path: Vec::new(),
-            ty: ExprType { family: ty.family, array: ty.array, sql: ty.sql.clone(), builtin: ty.builtin },
+            ty: ExprType {
+                family: ty.family,
+                array: ty.array,
+                sql: ty.sql.clone(),
+                builtin: ty.builtin,
+                comparison: ty.comparison,
+            },
         }
     }
 
@@ -300,19 +409,8 @@ impl OrderTerm {
 impl ExprType {
     /// What a value inside a document compares as.
     pub fn of_scalar(scalar: Scalar) -> ExprType {
-        let (family, sql) = match scalar {
-            Scalar::Id | Scalar::String | Scalar::Text => (Family::Text, "text"),
-            Scalar::Uuid => (Family::Uuid, "uuid"),
-            Scalar::Int => (Family::Int4, "int4"),
-            Scalar::BigInt => (Family::Int8, "int8"),
-            Scalar::Float => (Family::Float8, "float8"),
-            Scalar::Decimal => (Family::Numeric, "numeric"),
-            Scalar::Boolean => (Family::Bool, "bool"),
-            Scalar::DateTime => (Family::Timestamptz, "timestamptz"),
-            Scalar::Date => (Family::Date, "date"),
-            Scalar::Time => (Family::Time, "time"),
-            Scalar::Json => (Family::Jsonb, "jsonb"),
-        };
-        ExprType { family, array: false, sql: sql.to_owned(), builtin: true }
+        let family = Family::of_scalar(scalar);
+        let sql = family.sql().to_owned();
+        ExprType { family, array: false, sql, builtin: true, comparison: Comparison::Order }
     }
 }

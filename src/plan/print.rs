@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::schema::call::From;
 
 use super::mutate::{Command, Reads, Value};
-use super::{Base, Block, Expr, OrderTerm, Output, Plan, Predicate, Root};
+use super::{Base, Block, Expr, OrderTerm, Output, Plan, Predicate, QualifiedName, Root};
 
 /// The plan as an indented outline, ending with a line break.
 pub fn print(plan: &Plan) -> String {
@@ -66,10 +66,15 @@ fn command_lines(command: &Command, out: &mut String) {
 
 fn block_lines(block: &Block, verb: &str, depth: usize, out: &mut String) {
     let pad = "  ".repeat(depth);
-    let schema = block.relation.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
-    let _ = write!(out, "{pad}{verb} {schema}{}", block.relation.name);
+    let _ = write!(out, "{pad}{verb} {}", relation(block));
     for (i, (outer, inner)) in block.on.iter().enumerate() {
         let _ = write!(out, "{} {inner} = outer {outer}", if i == 0 { " on" } else { " and" });
+    }
+    if let Some(keyed) = &block.keyed {
+        let word = |i| if i == 0 { " by" } else { " and" };
+        for (i, term) in keyed.terms.iter().enumerate() {
+            let _ = write!(out, "{} {} among value {}", word(i), expression(&term.expr), term.slot);
+        }
     }
     if block.fenced {
         out.push_str(", page first");
@@ -95,7 +100,18 @@ fn block_lines(block: &Block, verb: &str, depth: usize, out: &mut String) {
             }
             Output::Record(inner) => block_lines(inner, "one of", depth + 1, out),
             Output::Records(inner) => block_lines(inner, "list of", depth + 1, out),
+            Output::Position => {
+                let _ = writeln!(out, "{pad}  position of the key");
+            }
         }
+    }
+}
+
+fn relation(block: &Block) -> String {
+    match &block.relation {
+        Some(QualifiedName { schema: Some(schema), name }) => format!("{schema}.{name}"),
+        Some(QualifiedName { schema: None, name }) => name.clone(),
+        None => "representations".to_owned(),
     }
 }
 
@@ -113,6 +129,9 @@ fn expression(expr: &Expr) -> String {
     let base = match &expr.base {
         Base::Column { name, .. } => name.clone(),
         Base::Element => "element".to_owned(),
+        Base::Representation => "representation".to_owned(),
+        Base::Call(call) => format!("{}(representation)", call.function.name),
+        Base::Called(call) => format!("{}(representations)", call.function.name),
     };
     std::iter::once(base).chain(expr.path.iter().cloned()).collect::<Vec<_>>().join(" → ")
 }
@@ -128,7 +147,8 @@ fn predicate(node: &Predicate) -> String {
         }
         Predicate::Exists(block) => {
             let on: Vec<String> = block.on.iter().map(|(outer, inner)| format!("{inner} = outer {outer}")).collect();
-            format!("some {} on {} ({})", block.relation.name, on.join(" and "), predicate(&block.predicate))
+            let name = block.relation.as_ref().map_or("", |relation| &relation.name);
+            format!("some {name} on {} ({})", on.join(" and "), predicate(&block.predicate))
         }
         Predicate::SomeElement { array, predicate: inner } => {
             format!("some element of {} ({})", expression(array), predicate(inner))

@@ -8,27 +8,31 @@ use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{Filter, Operator};
 use crate::intent::selection::{Selected, Selection, TYPENAME};
-use crate::intent::{Arguments, Read};
+use crate::intent::{Arguments, Asked, Read};
 use crate::schema::catalog::Family;
 use crate::schema::model::{Endpoint, Field as SchemaField, Join, RelationName, Returns, Scalar, TypeDef, TypeRef};
 use crate::schema::{Kind, Schema, Source, source_in};
 
 use super::columns::{SelectList, is_fenced};
 use super::guard::{Guard, Sight};
-use super::predicate::{Place, Resolver, Scope, field_of, missing};
+use super::predicate::{Given, Place, Resolver, Scope, field_of, missing};
 use super::shape::{Field, Key, Node, Object, Shape, Wire};
 use super::{Block, Cast, Expr, ExprType, Limits, Output, Plan, Predicate, Root};
 
 pub(super) fn plan(schema: &Schema, caller: &Caller, limits: Limits, read: &Read) -> Result<Plan> {
+    let name = match &read.form.asked {
+        Asked::Endpoint(name) => name,
+        Asked::Entities(key) => return super::entities::plan(schema, caller, limits, read, key),
+    };
     let guard = Guard::new(schema, caller);
-    let endpoint = schema.query(&read.form.endpoint).ok_or_else(|| {
-        Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{}\"", read.form.endpoint))
-    })?;
+    let endpoint = schema
+        .query(name)
+        .ok_or_else(|| Error::new(Stage::Plan, Code::InvalidArgument, format!("there is no query \"{name}\"")))?;
     guard.endpoint(endpoint)?;
     let injected = guard.injected(endpoint);
     let planner = Planner { resolver: Resolver { schema, guard: &guard }, limits, read };
     let (root, shape) = planner.root(endpoint, &injected)?;
-    Ok(Plan { root, shape, claims: injected.into_iter().map(|(_, claim)| claim).collect() })
+    Ok(Plan { root, shape, claims: injected.into_iter().map(|(_, claim)| claim).collect(), lookup: None })
 }
 
 pub(super) struct Planner<'a> {
@@ -99,7 +103,7 @@ impl<'a> Planner<'a> {
             Kind::Object(_) | Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => &empty,
         };
         let place = Place::Relation { relation: relation.clone(), data_column: endpoint.data_column.clone() };
-        let scope = Scope { type_name: &endpoint.item, fields, place };
+        let scope = Scope { type_name: &endpoint.item, fields, place, given: Given::Nothing };
         let many = endpoint.returns == Returns::Many;
         let mut block = self.block(&scope, arguments, many, &self.claims(&scope, injected)?)?;
         let item = TypeRef::named(endpoint.item.clone(), false);
@@ -112,7 +116,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Predicates of the claims that the endpoint injects; their values follow the intent's own.
-    fn claims(&self, scope: &Scope<'_>, injected: &[(String, String)]) -> Result<Vec<Predicate>> {
+    pub(super) fn claims(&self, scope: &Scope<'_>, injected: &[(String, String)]) -> Result<Vec<Predicate>> {
         let first = self.read.values.len() as u32;
         let equal = |(i, (column, _)): (usize, &(String, String))| {
             let left = match &scope.place {
@@ -136,7 +140,7 @@ impl<'a> Planner<'a> {
 
     fn relation_scope<'s>(&self, object: &'s TypeDef, relation: &RelationName, data_column: &str) -> Scope<'s> {
         let place = Place::Relation { relation: relation.clone(), data_column: data_column.to_owned() };
-        Scope { type_name: &object.name, fields: &object.fields, place }
+        Scope { type_name: &object.name, fields: &object.fields, place, given: Given::Nothing }
     }
 
     /// The scope of a block: the row-shaped twin of its view when that has every column needed.
@@ -195,7 +199,8 @@ impl<'a> Planner<'a> {
         let paged = many && (page.limit.is_some() || limit.is_some() || page.offset.is_some());
         let order = if many { self.resolver.order(scope, &arguments.order, paged)? } else { Vec::new() };
         Ok(Block {
-            relation: self.resolver.qualified(relation),
+            relation: Some(self.resolver.qualified(relation)),
+            keyed: None,
             outputs: Vec::new(),
             on: Vec::new(),
             predicate: Predicate::all(parts),
@@ -251,7 +256,7 @@ impl<'a> Planner<'a> {
             let field = field_of(scope, &item.field)?;
             match self.node(list, scope, object, field, item) {
                 Ok(node) => fields.push(Field { key, name: field.name.clone(), nullable: field.ty.nullable, node }),
-                Err(error) if item.implied && is_refusal(&error) => {}
+                Err(error) if item.implied && (is_refusal(&error) || !field.is_stored_here()) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -268,6 +273,8 @@ impl<'a> Planner<'a> {
     ) -> Result<Node> {
         match (self.resolver.guard.select(&object.name, field)?, &field.join) {
             (Sight::Masked, _) => Ok(Node::Masked),
+            (Sight::Clear, _) if field.function.is_some() => self.computed(list, scope, field, &item.selection),
+            (Sight::Clear, _) if scope.is_given(field) => self.given(list, field, &item.selection),
             (Sight::Clear, Some(join)) => self.joined(list, object, field, join, item),
             (Sight::Clear, None) => self.stored(list, scope, field, &item.selection),
         }

@@ -25,6 +25,15 @@ pub enum Shape {
     Count,
 }
 
+/// Which column of a row tells the key that it was asked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The key itself: a uuid, an integer or a text.
+    Key { column: usize, family: Family },
+    /// The position of the key among those that were sent, from 1.
+    Position { column: usize },
+}
+
 /// A row, or a record: its columns and the fields that are read from them, in the order in which a
 /// client asked for the fields. Two fields may read the same column.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,7 +14,7 @@ use super::model::Model;
 use crate::problem::Problem;
 
 /// Raised whenever [`Model`] or [`Catalog`] change in a way that older files do not fit.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A schema as `compile` left it.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,8 +140,8 @@ mod tests {
         let text = String::from_utf8(write(&model(), None, None)).expect("text");
         for (changed, reason) in [
             (
-                text.replacen("\"format\":2", "\"format\":0", 1),
-                "format: was compiled by another version of fraiseql (format 0, this one reads 2)",
+                text.replacen("\"format\":3", "\"format\":0", 1),
+                "format: was compiled by another version of fraiseql (format 0, this one reads 3)",
             ),
             (
                 text.replacen("v_order", "v_other", 1),

@@ -90,10 +90,44 @@ impl Checker<'_> {
         }
     }
 
-    /// A type's fields, in the relation that its rows are read from.
+    /// A type's fields, in the relation that its rows are read from, and what computes them.
     fn object(&self, object: &TypeDef, problems: &mut Vec<Problem>) {
+        for field in object.fields.values() {
+            if let (Some(Err(reason)), Some(function)) = (self.schema.computed(field), &field.function) {
+                let reason = format!("{}.{} is computed by it: {reason}", object.name, field.name);
+                problems.push(Problem::new(DATABASE, function.clone(), reason));
+            }
+        }
+        self.entity(object, problems);
         if let Some(relation) = &object.relation {
             self.fields(object, relation, &object.data_column, problems);
+            self.twin(object, relation, problems);
+        }
+    }
+
+    /// The columns that the row-shaped twin of a view has; it need not have all.
+    fn twin(&self, object: &TypeDef, relation: &RelationName, problems: &mut Vec<Problem>) {
+        let Some((twin, found)) = self.schema.twin(relation) else { return };
+        for field in object.fields.values().filter(|field| field.join.is_none()) {
+            if let Some(ty) = found.columns.get(&*field.column) {
+                self.native(field, &twin, ty, &format!("{}.{}", object.name, field.name), problems);
+            }
+        }
+    }
+
+    /// The columns that an entity is looked up by, and those of the claims that guard it.
+    fn entity(&self, object: &TypeDef, problems: &mut Vec<Problem>) {
+        let (Some(entity), Some(relation)) = (self.schema.entity(&object.name), &object.relation) else { return };
+        for part in entity.keys.iter().filter(|key| key.is_resolvable).flat_map(|key| &key.parts) {
+            let path = format!("the key of {}", object.name);
+            self.column(relation, &part.column, &object.data_column, &path, problems);
+        }
+        let model = self.schema.model();
+        if !model.queries.values().any(|query| query.item == object.name) {
+            for column in model.inject.keys() {
+                let path = format!("{}, as an entity of which no query is asked,", object.name);
+                self.column(relation, column, &object.data_column, &path, problems);
+            }
         }
     }
 
@@ -104,6 +138,7 @@ impl Checker<'_> {
         let Some(relation) = endpoint.source.as_ref().or(object.relation.as_ref()) else { return };
         if object.relation.as_ref() != Some(relation) {
             self.fields(object, relation, &endpoint.data_column, problems);
+            self.twin(object, relation, problems);
         }
         let columns = endpoint.arguments.values().filter_map(|argument| match &argument.role {
             super::model::ArgumentRole::Equal(column) => Some(column.to_string()),
@@ -148,7 +183,9 @@ impl Checker<'_> {
             let path = format!("{}.{}", object.name, field.name);
             match &field.join {
                 Some(join) => self.join(field, relation, &join.on, &path, problems),
-                None if field.function.is_some() || field.federation.external => {}
+                None if field.function.is_some() => {}
+                None if field.federation.external
+                    && self.schema.source(relation, &field.column, data_column) == Source::Missing => {}
                 None => self.stored(field, relation, data_column, &path, problems),
             }
         }
@@ -164,15 +201,46 @@ impl Checker<'_> {
     ) {
         let other = self.schema.object(field.ty.innermost()).and_then(|object| object.relation.clone());
         for (outer, inner) in on {
-            self.native(relation, outer, path, problems);
+            self.joined(relation, outer, path, problems);
             if let Some(other) = &other {
-                self.native(other, inner, path, problems);
+                self.joined(other, inner, path, problems);
+                self.comparable((relation, outer), (other, inner), path, problems);
+            }
+        }
+    }
+
+    /// The two columns of a join, of the relations and of their twins.
+    fn comparable(
+        &self,
+        left: (&RelationName, &str),
+        right: (&RelationName, &str),
+        path: &str,
+        problems: &mut Vec<Problem>,
+    ) {
+        let columns = |(relation, column): (&RelationName, &str)| {
+            let twin = self.schema.twin(relation).map(|(twin, _)| twin);
+            let relations = std::iter::once(relation.clone()).chain(twin);
+            let found = relations.filter_map(|relation| {
+                let ty = self.schema.relation(&relation)?.columns.get(column)?;
+                Some((format!("{relation}.{column}"), ty))
+            });
+            found.collect::<Vec<_>>()
+        };
+        let right = columns(right);
+        for (left, left_type) in columns(left) {
+            if let Some((right, right_type)) = right.iter().find(|(_, ty)| !left_type.joins(ty)) {
+                let reason = format!(
+                    "{path} joins {left}, which is {}, to {right}, which is {}: PostgreSQL cannot compare them",
+                    left_type.shown(),
+                    right_type.shown()
+                );
+                problems.push(Problem::new(DATABASE, path, reason).hint("cast one of the columns in its view"));
             }
         }
     }
 
     /// A join compares columns, so that an index can serve it.
-    fn native(&self, relation: &RelationName, column: &str, path: &str, problems: &mut Vec<Problem>) {
+    fn joined(&self, relation: &RelationName, column: &str, path: &str, problems: &mut Vec<Problem>) {
         let Some(found) = self.schema.relation(relation) else { return };
         if !found.columns.contains_key(column) {
             let reason = format!("{path} joins by {relation}.{column}, which is not a column");
@@ -208,19 +276,20 @@ impl Checker<'_> {
         match self.schema.source(relation, &field.column, data_column) {
             Source::Data => {}
             Source::Missing => self.column(relation, &field.column, data_column, path, problems),
-            Source::Native(ty) => {
-                if let Err(reason) = fits(self.schema, field, ty) {
-                    let reason =
-                        format!("{path} is {}, but {relation}.{} is {}: {reason}", field.ty, field.column, shown(ty));
-                    problems.push(Problem::new(DATABASE, relation.0.clone(), reason));
-                }
-            }
+            Source::Native(ty) => self.native(field, relation, ty, path, problems),
+        }
+    }
+
+    fn native(&self, field: &Field, relation: &RelationName, ty: &PgType, path: &str, problems: &mut Vec<Problem>) {
+        if let Err(reason) = fits(self.schema, field, ty) {
+            let reason = format!("{path} is {}, but {relation}.{} is {}: {reason}", field.ty, field.column, ty.shown());
+            problems.push(Problem::new(DATABASE, relation.0.clone(), reason));
         }
     }
 }
 
 /// Whether a column's type may stand behind a field's.
-fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
+pub(super) fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
     let is_json = !ty.array && matches!(ty.family, Family::Json | Family::Jsonb);
     let scalar = match schema.kind(field.ty.innermost()) {
         Kind::Scalar(scalar) => scalar,
@@ -249,10 +318,6 @@ fn fits(schema: &Schema, field: &Field, ty: &PgType) -> Result<(), String> {
     })
 }
 
-fn shown(ty: &PgType) -> String {
-    format!("{}{}", ty.sql, if ty.array { "[]" } else { "" })
-}
-
 // === impl Schema ===
 
 impl Schema {
@@ -267,6 +332,8 @@ impl Schema {
         relations.sort();
         relations.dedup();
         let mut functions: Vec<RelationName> = model.mutations.values().filter_map(|m| m.source.clone()).collect();
+        let fields = model.types.values().flat_map(|object| object.fields.values());
+        functions.extend(fields.filter_map(|field| field.function.clone()).map(RelationName::new));
         functions.sort();
         functions.dedup();
         let written = model.types.values().filter(|object| is_written(model, object));

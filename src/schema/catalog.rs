@@ -52,6 +52,16 @@ pub struct PgType {
     /// False when the type is a domain or defined by an extension or a user: a result column or a
     /// bind of such a type is spelled with the built-in type of `family`.
     pub builtin: bool,
+    /// What values of it, or items of an array, can be asked.
+    pub comparison: Comparison,
+}
+
+/// Which comparison operators PostgreSQL has for a type: `xml` has none, `xid` only `=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Comparison {
+    None,
+    Equality,
+    Order,
 }
 
 /// Built-in types with an encoding of their own; everything else is `Other` and read by `to_json`.
@@ -113,6 +123,23 @@ impl Family {
             "jsonb" => Family::Jsonb,
             "bytea" => Family::Bytea,
             _ => Family::Other,
+        }
+    }
+
+    /// What a value of this scalar compares as where it stands inside a document.
+    pub fn of_scalar(scalar: Scalar) -> Family {
+        match scalar {
+            Scalar::Id | Scalar::String | Scalar::Text => Family::Text,
+            Scalar::Uuid => Family::Uuid,
+            Scalar::Int => Family::Int4,
+            Scalar::BigInt => Family::Int8,
+            Scalar::Float => Family::Float8,
+            Scalar::Decimal => Family::Numeric,
+            Scalar::Boolean => Family::Bool,
+            Scalar::DateTime => Family::Timestamptz,
+            Scalar::Date => Family::Date,
+            Scalar::Time => Family::Time,
+            Scalar::Json => Family::Jsonb,
         }
     }
 
@@ -207,6 +234,20 @@ impl Family {
         }
     }
 
+    /// Whether columns of the two can be compared by `=`, as a join does. Types without a family of their own
+    /// compare with themselves alone, which their names tell.
+    pub fn joins(self, other: Family) -> bool {
+        use Family::*;
+        const GROUPS: [&[Family]; 4] = [
+            &[Int2, Int4, Int8, Float4, Float8, Numeric],
+            &[Text, Varchar, Bpchar, Name, Citext],
+            &[Date, Timestamp, Timestamptz],
+            &[Time, Timetz],
+        ];
+        let is_alike = GROUPS.iter().any(|group| group.contains(&self) && group.contains(&other));
+        is_alike || (self == other && !matches!(self, Enum | Other | Json))
+    }
+
     /// Whether values of this family may stand behind a declared scalar. This is the one table; the
     /// documentation prints it and a test walks it.
     pub fn serves(self, scalar: Scalar) -> bool {
@@ -235,6 +276,20 @@ impl Family {
 impl PgType {
     /// A value of the built-in type of `family`, as tests and inferred columns need it.
     pub fn builtin(family: Family, sql: &str) -> PgType {
-        PgType { family, array: false, sql: sql.to_owned(), builtin: true }
+        PgType { family, array: false, sql: sql.to_owned(), builtin: true, comparison: Comparison::Order }
+    }
+
+    /// As SQL spells it, with the `[]` of an array.
+    pub fn shown(&self) -> String {
+        format!("{}{}", self.sql, if self.array { "[]" } else { "" })
+    }
+
+    /// Whether a column of this type can be joined to one of the other by `=`.
+    pub fn joins(&self, other: &PgType) -> bool {
+        if self.array != other.array {
+            return false;
+        }
+        let is_same = self.sql == other.sql && self.comparison >= Comparison::Equality && self.family != Family::Json;
+        is_same || (!self.array && self.family.joins(other.family))
     }
 }

@@ -36,6 +36,7 @@ pub struct ProjectFederation {
     pub enabled: Option<bool>,
     pub service_name: Option<String>,
     pub version: Option<String>,
+    pub schema_url: Option<String>,
     pub entities: Vec<ProjectEntity>,
     /// The file that problems of this section name.
     pub file: String,
@@ -72,6 +73,7 @@ pub fn compile(source: &Source, project: &Project) -> Result<Compiled, Vec<Probl
     let model = (!reports.has_problems()).then(|| convert::model(&document, &project.service));
     if let Some(model) = &model {
         check::conflicts(&document, model, &reports);
+        check::needs(&document, model, &reports);
     }
     let (mut problems, mut warnings) = reports.into_parts();
     authoring::locate(&mut problems, source.file, &spans);

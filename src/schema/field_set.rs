@@ -51,13 +51,13 @@ pub fn parse(text: &str) -> Result<Vec<Selected>, Mistake> {
                 }
             }
             name if is_field_name(name) => current.push(Selected { name: name.to_owned(), fields: Vec::new() }),
-            other => return Err(mistake(text, &format!("\"{other}\" stands where a field was expected"))),
+            other => return Err(mistake(&format!("\"{other}\" stands where a field was expected"))),
         }
     }
     match open.pop() {
         Some(fields) if open.is_empty() && !fields.is_empty() => Ok(fields),
-        Some(fields) if open.is_empty() && fields.is_empty() => Err(mistake(text, "it names no field")),
-        Some(_) | None => Err(mistake(text, "a \"}\" is missing")),
+        Some(fields) if open.is_empty() && fields.is_empty() => Err(mistake("it names no field")),
+        Some(_) | None => Err(mistake("a \"}\" is missing")),
     }
 }
 
@@ -123,9 +123,9 @@ fn is_field_name(token: &str) -> bool {
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn mistake(text: &str, reason: &str) -> Mistake {
+fn mistake(reason: &str) -> Mistake {
     let hint = Some("write fields like \"id\", \"sku package\" or \"study { caseNumber }\"".to_owned());
-    Mistake { reason: format!("\"{text}\" is not a set of fields: {reason}"), hint }
+    Mistake { reason: format!("it is not a set of fields: {reason}"), hint }
 }
 
 #[cfg(test)]
@@ -159,12 +159,12 @@ mod tests {
             assert_eq!(check(text, Lists::Allowed).as_deref(), Ok(printed));
         }
         for (text, reason) in [
-            ("", "\"\" is not a set of fields: it names no field"),
-            ("a {", "\"a {\" is not a set of fields: a \"}\" is missing"),
-            ("a }", "\"a }\" is not a set of fields: \"}\" stands where a field was expected"),
-            ("{ a }", "\"{ a }\" is not a set of fields: \"{\" stands where a field was expected"),
-            ("a { }", "\"a { }\" is not a set of fields: \"}\" stands where a field was expected"),
-            ("a b(c: 1)", "\"a b(c: 1)\" is not a set of fields: \"b(c:\" stands where a field was expected"),
+            ("", "it is not a set of fields: it names no field"),
+            ("a {", "it is not a set of fields: a \"}\" is missing"),
+            ("a }", "it is not a set of fields: \"}\" stands where a field was expected"),
+            ("{ a }", "it is not a set of fields: \"{\" stands where a field was expected"),
+            ("a { }", "it is not a set of fields: \"}\" stands where a field was expected"),
+            ("a b(c: 1)", "it is not a set of fields: \"b(c:\" stands where a field was expected"),
             ("study", "Research.study is an object"),
             ("tenantId { x }", "Research.tenantId has type ID, which has no fields"),
             ("study { caseNo }", "Study has no field \"caseNo\""),

@@ -11,6 +11,9 @@ pub mod catalog;
 mod check;
 pub mod compile;
 mod complete;
+pub mod computed;
+pub mod directives;
+pub mod entities;
 pub mod field_set;
 pub mod lock;
 pub mod model;
@@ -21,7 +24,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use call::Call;
 use catalog::{Catalog, Family, PgType, Relation};
-use model::{Endpoint, EnumDef, Field, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
+use entities::{Entities, Entity};
+use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
 use name::Name;
 
 /// The bound schema.
@@ -32,15 +36,17 @@ pub struct Schema {
     /// Without a catalog every relation is taken to be `id, data`.
     assumed: bool,
     grants: IndexSet<Grant>,
+    entities: Entities,
     /// How each mutation calls its function, where the catalog has a function that fits.
     calls: IndexMap<Name, Call>,
 }
 
-/// A role or a scope that the schema asks for somewhere.
+/// What the schema asks for somewhere: a role, a scope, or that a claim is there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Grant {
     Role(String),
     Scope(String),
+    Claim(String),
 }
 
 /// What a type name means where a value is returned.
@@ -67,18 +73,18 @@ pub enum Source<'s> {
 impl Schema {
     /// A schema over a catalog that has been checked (see `bind`).
     pub fn new(model: Model, catalog: Catalog) -> Schema {
-        let grants = grants_of(&model);
         let calls = model.mutations.values();
         let calls =
             calls.filter_map(|mutation| Some((mutation.name.clone(), call::call(&model, &catalog, mutation).ok()?)));
         let calls = calls.collect();
-        Schema { model, catalog, assumed: false, grants, calls }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog, assumed: false, grants, entities, calls }
     }
 
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
-        let grants = grants_of(&model);
-        Schema { model, catalog: Catalog::default(), assumed: true, grants, calls: IndexMap::new() }
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: IndexMap::new() }
     }
 
     pub fn model(&self) -> &Model {
@@ -93,9 +99,31 @@ impl Schema {
         self.assumed
     }
 
-    /// Every role and scope that some part of the schema asks for, in a fixed order.
+    /// A part of this schema, over the same catalog.
+    pub fn narrowed(&self, model: Model) -> Schema {
+        let (grants, entities) = (grants_of(&model), entities::entities(&model));
+        Schema {
+            model,
+            catalog: self.catalog.clone(),
+            assumed: self.assumed,
+            grants,
+            entities,
+            calls: self.calls.clone(),
+        }
+    }
+
+    /// Every role, scope and claim that some part of the schema asks for, in a fixed order.
     pub fn grants(&self) -> &IndexSet<Grant> {
         &self.grants
+    }
+
+    /// The types that are looked up by a key, in the order of the schema.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(name)
     }
 
     pub fn query(&self, name: &str) -> Option<&Endpoint> {
@@ -211,7 +239,11 @@ fn grants_of(model: &Model) -> IndexSet<Grant> {
     for object in model.types.values() {
         role(&object.requires_role);
     }
+    for endpoint in model.queries.values().chain(model.mutations.values()).chain(model.subscriptions.values()) {
+        grants.extend(endpoint.inject.values().map(|Inject::Claim(claim)| Grant::Claim(claim.clone())));
+    }
     let fields = model.types.values().flat_map(|object| object.fields.values());
+    let fields = fields.chain(model.interfaces.values().flat_map(|interface| interface.fields.values()));
     for scope in fields.filter_map(|field: &Field| field.requires_scope.clone()) {
         grants.insert(Grant::Scope(scope));
     }

@@ -22,7 +22,12 @@ pub struct Model {
     pub queries: IndexMap<Name, Endpoint>,
     pub mutations: IndexMap<Name, Endpoint>,
     pub subscriptions: IndexMap<Name, Endpoint>,
+    /// Custom directives, those that are only used included.
+    pub directives: IndexMap<Name, DirectiveDef>,
     pub federation: Option<Federation>,
+    /// What every query injects unless it says otherwise; it guards entities that no query returns.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inject: IndexMap<String, Inject>,
 }
 
 /// A relation as the schema names it: `v_user` or `crm.v_user`.
@@ -99,6 +104,17 @@ pub struct Key {
 pub struct Directive {
     pub name: String,
     pub arguments: IndexMap<String, serde_json::Value>,
+}
+
+/// A custom directive: `directive @name(arguments) repeatable on locations`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DirectiveDef {
+    pub name: Name,
+    pub description: Option<String>,
+    pub arguments: IndexMap<Name, Argument>,
+    pub repeatable: bool,
+    /// `OBJECT`, `FIELD_DEFINITION`, …
+    pub locations: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -280,8 +296,10 @@ pub enum Inject {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Federation {
     pub service_name: String,
-    /// `v2`, `v2.3`, …
-    pub version: String,
+    /// The minor version that the author asks for; `None` takes the lowest that suffices.
+    pub minor: Option<u32>,
+    /// Links the specification from elsewhere.
+    pub schema_url: Option<String>,
     pub compose_directives: Vec<ComposeDirective>,
 }
 
@@ -331,6 +349,26 @@ impl std::fmt::Display for TypeRef {
             TypeOf::List(item) => write!(f, "[{item}]")?,
         }
         if self.nullable { Ok(()) } else { f.write_str("!") }
+    }
+}
+
+// === impl Federation ===
+
+impl Federation {
+    /// The URL to link, where the schema needs at least this minor version.
+    pub fn specification(&self, needed: u32) -> String {
+        let minor = self.minor.unwrap_or(needed);
+        self.schema_url.clone().unwrap_or_else(|| format!("https://specs.apollo.dev/federation/v2.{minor}"))
+    }
+}
+
+// === impl Field ===
+
+impl Field {
+    /// Whether the relation of its type is what it is read from; others belong to other services, or are
+    /// computed from what those say.
+    pub fn is_stored_here(&self) -> bool {
+        !self.federation.external && self.function.is_none()
     }
 }
 

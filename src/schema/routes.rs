@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Argument, ArgumentRole, Endpoint, Model, Operation, Returns, Scalar, TypeOf};
+use super::model::{Argument, ArgumentRole, Endpoint, Model, Operation, Returns, Scalar, TypeDef, TypeOf};
 use super::name::{Name, camel_case, pascal_case, plural, snake_case};
 
 /// One method on one path, both as clients use them.
@@ -68,6 +68,13 @@ pub fn routes(model: &Model) -> Vec<Route> {
         }
     }
     routes
+}
+
+/// Where the rows of entities are found by their keys, all by POST: each path with its type.
+pub fn entity_routes(model: &Model) -> Vec<(String, Name)> {
+    let is_looked_up = |ty: &&TypeDef| ty.relation.is_some() && ty.keys.iter().any(|key| key.resolvable);
+    let types = model.types.values().filter(is_looked_up);
+    types.map(|ty| (format!("/{}/batch-get", resource(model, &ty.name)), ty.name.clone())).collect()
 }
 
 /// Routes that a request could not tell apart: (the first, the later one), as positions in the list.

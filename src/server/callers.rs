@@ -1,8 +1,11 @@
 //! Who sends a request: headers → caller, once for every request and every wire.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderName, Method};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::rates::Rates;
 use crate::auth::{Caller, Refused, Tokens, bearer};
 use crate::config::{Config, VariableSource};
 use crate::problem::Problem;
@@ -12,6 +15,8 @@ pub struct Callers {
     /// `None` without a key: nobody is known, and the header is not looked at.
     tokens: Option<Tokens>,
     required: bool,
+    /// `None` without `[rate_limit]`.
+    rates: Option<Rates>,
     /// What `[[session_variables]]` names.
     headers: Vec<HeaderName>,
     /// Keeps the published keys fresh until the callers are dropped.
@@ -27,7 +32,8 @@ impl Callers {
             VariableSource::Claim(_) | VariableSource::Value(_) => None,
         });
         let tokens = Tokens::new(config)?;
-        Ok(Callers { headers: headers.collect(), tokens, required: config.auth.required, _upkeep: None })
+        let rates = config.rate_limit.as_ref().map(Rates::new);
+        Ok(Callers { headers: headers.collect(), tokens, required: config.auth.required, rates, _upkeep: None })
     }
 
     /// Starts the task that fetches the keys, where they are published.
@@ -39,11 +45,13 @@ impl Callers {
 
     /// The caller of a request. A token that does not hold is refused even where none is required. OPTIONS is
     /// asked by nobody: a browser puts it, without a token, before a request that will have one.
-    pub async fn of(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refused> {
+    pub async fn of(&self, peer: IpAddr, method: &Method, headers: &HeaderMap) -> Result<Caller, Refused> {
         let mut caller = Caller::anonymous();
         if method == Method::OPTIONS {
             return Ok(caller);
         }
+        // Before the token: who asks too often does not get its signature checked either.
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_address(peer))?;
         if let Some(tokens) = &self.tokens {
             match bearer(headers)? {
                 Some(token) => caller = Caller::identified(tokens.identify(token).await?),
@@ -51,6 +59,7 @@ impl Callers {
                 None => {}
             }
         }
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_subject(peer, &caller))?;
         for name in &self.headers {
             if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
                 caller = caller.with_header(name.as_str(), value);

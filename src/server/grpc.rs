@@ -1,26 +1,30 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::body::Body;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Request, Response, header};
 
-use super::Status;
-use crate::auth::Caller;
+use super::connections::Peer;
+use super::service::NOT_READY;
+use super::{Status, health};
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
 use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
 use crate::transport::grpc::describe::ServiceNames;
-use crate::transport::grpc::{Grpc, Options, is_grpc, refusal};
+use crate::transport::grpc::{Grpc, Options, is_grpc, refusal, translated};
 
-/// What operators look at, as at `/health`: they have no token.
+/// What operators look at, as at `/ready`: they have no token.
 const HEALTH: &str = "/grpc.health.v1.Health/";
+/// Streams that clients leave open, and that have to end when the server does.
+const REFLECTION: &str = "/grpc.reflection.";
 
 /// The gRPC wire of a configuration; `None` when it is switched off.
-pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Grpc>, Vec<Problem>> {
+pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Option<Arc<Grpc>>, Vec<Problem>> {
     if !config.grpc.enabled {
         return Ok(None);
     }
@@ -34,43 +38,64 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     let file = config.fraiseql.output_file.display().to_string();
-    Grpc::new(schema, lock, options, &file).map(Some)
+    Grpc::new(schema, lock, options, &file).map(|grpc| Some(Arc::new(grpc)))
 }
 
-/// Whether a request is for this wire: by its content type, or as a browser's question before a call.
+/// Whether a request is for this wire: by its content type, or by a path that no other wire has.
 pub fn takes(status: &Status, request: &Request<Body>) -> bool {
-    is_grpc(request.headers()) || (is_preflight(request) && is_served(status, request.uri().path()))
+    is_grpc(request.headers()) || is_served(status, request.uri().path())
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
-    match AssertUnwindSafe(route(status, request, id)).catch_unwind().await {
+    if !is_grpc(request.headers()) {
+        // What gRPC over HTTP/2 asks for where there is no client that could read a status of gRPC.
+        let path = request.uri().path();
+        let message = format!("{path} is a method of gRPC: ask it with a gRPC client (content-type: application/grpc)");
+        return super::service::failure(Code::UnsupportedMediaType, &message);
+    }
+    let answer = async |request| match AssertUnwindSafe(route(status, peer, request, id)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
             refusal(&error, id)
         }
+    };
+    translated(request, answer).await
+}
+
+async fn route(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+    let refused = |code, message: &str| refusal(&Error::new(Stage::Decode, code, message), id);
+    let path = request.uri().path();
+    let (service, whole) = match status {
+        Status::Unready(_) if path.starts_with(HEALTH) => (None, None),
+        Status::Unready(_) => return refused(Code::Unavailable, NOT_READY),
+        Status::Ready(service) => (Some(service), service.faces.whole().grpc.as_ref()),
+    };
+    if path.starts_with(HEALTH) && (service.is_none() || whole.is_some()) {
+        return health::answer(peer.state.clone(), peer.stopped.clone(), request).await;
+    }
+    let (Some(service), Some(whole)) = (service, whole) else {
+        return refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)");
+    };
+    let request = if path.starts_with(REFLECTION) { until_stopped(request, peer) } else { request };
+    match service.heard(peer.address, request.method(), request.headers()).await {
+        Ok((caller, wires)) => {
+            let grpc = wires.grpc.as_ref().unwrap_or(whole);
+            grpc.serve(&service.engine, &caller, request, id).await
+        }
+        Err(turned_away) => refusal(&turned_away.error, id),
     }
 }
 
-async fn route(status: &Status, request: Request<Body>, id: &str) -> Response<Body> {
-    let refused = |code, message: String| refusal(&Error::new(Stage::Decode, code, message), id);
-    match status {
-        Status::Unready(reason) => refused(Code::Unavailable, format!("not ready: {reason}")),
-        Status::Ready(service) => match &service.grpc {
-            None => refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)".to_owned()),
-            Some(grpc) if request.uri().path().starts_with(HEALTH) => {
-                grpc.serve(&service.engine, &Caller::anonymous(), request, id).await
-            }
-            Some(grpc) => match service.callers.of(request.method(), request.headers()).await {
-                Ok(caller) => grpc.serve(&service.engine, &caller, request, id).await,
-                Err(reason) => refusal(&Error::from(reason), id),
-            },
-        },
-    }
+/// A request whose messages end when the server stops, so that its answer does.
+fn until_stopped(request: Request<Body>, peer: &Peer) -> Request<Body> {
+    let mut stopped = peer.stopped.clone();
+    let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    request.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(stop))))
 }
 
 fn is_preflight(request: &Request<Body>) -> bool {
@@ -80,7 +105,10 @@ fn is_preflight(request: &Request<Body>) -> bool {
 
 fn is_served(status: &Status, path: &str) -> bool {
     match status {
-        Status::Ready(service) => service.grpc.as_ref().is_some_and(|grpc| grpc.is_served(path)),
+        Status::Ready(service) => {
+            let grpc = service.faces.whole().grpc.as_ref();
+            grpc.is_some_and(|grpc| path.starts_with(HEALTH) || grpc.is_served(path))
+        }
         Status::Unready(_) => false,
     }
 }

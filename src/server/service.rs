@@ -1,6 +1,9 @@
 //! Which request goes where: the wires by their paths, and what operators look at.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -9,14 +12,24 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Service, State, Status};
-use crate::auth::{Caller, Refused};
-use crate::config::Config;
-use crate::error::{Code, Error};
+use super::connections::Peer;
+use super::metrics::metrics;
+use super::wires::Wires;
+use super::{Service, Status};
+use crate::auth::Caller;
+use crate::config::{Config, VariableSource};
+use crate::error::{Code, Error, Stage};
+use crate::transport::graphql::Graphql;
+use crate::transport::rest::Rest;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// What scripts of other origins may send and read; gRPC-Web has its status in headers.
+/// What callers are told while there is nothing to serve. The reason may quote the database: it is in the log, and at
+/// `/ready` for operators.
+pub(super) const NOT_READY: &str = "the service is not ready; /ready says why";
+
+/// What scripts of other origins may send, besides the headers of `[[session_variables]]`, and what they may read;
+/// gRPC-Web has its status in headers.
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
      x-grpc-web, x-user-agent, grpc-timeout";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
@@ -28,6 +41,12 @@ enum Wire {
     Graphql,
     Rest,
     None,
+}
+
+/// A request that is not heard, and what its sender is told to bring.
+pub(super) struct TurnedAway {
+    pub(super) error: Error,
+    challenge: Option<&'static str>,
 }
 
 // === impl Wire ===
@@ -47,28 +66,29 @@ impl Wire {
 }
 
 /// Answers one request.
-pub async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
-    let status = state.status();
-    let config = status.config(&state.config);
+pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let status = peer.state.status();
+    let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, config, request, &id).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    let mut response = served(&status, &peer, request, &id).await;
+    if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    allow_origin(&config.server.cors_origins, origin, response.headers_mut());
-    response
+    allow_origin(config, origin, response.headers_mut());
+    Ok(response)
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, request, id).await;
+        return super::grpc::answer(status, peer, request, id).await;
     }
+    let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
-    let routed = AssertUnwindSafe(route(status, config, request, id)).catch_unwind();
-    match tokio::time::timeout(timeout, routed).await {
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
+    match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
@@ -78,11 +98,12 @@ async fn served(status: &Status, config: &Config, request: Request<Body>, id: &s
     }
 }
 
-async fn route(status: &Status, config: &Config, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
+        "/metrics" => return metrics(status),
         _ => {}
     }
     let wire = Wire::of(path, config);
@@ -90,38 +111,74 @@ async fn route(status: &Status, config: &Config, request: Request<Body>, id: &st
         // A browser asks without a token whether it may send one.
         _ if request.method() == Method::OPTIONS && wire == Wire::Graphql => return preflight(),
         Status::Ready(service) => service,
-        Status::Unready(reason) if wire != Wire::None => {
-            return failure(Code::Unavailable, &format!("not ready: {reason}"));
-        }
+        Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
-    let caller = match service.callers.of(request.method(), request.headers()).await {
-        Ok(caller) => caller,
-        Err(refused) => return refuse(service, wire, request.headers(), refused, id),
+    let (caller, wires) = match service.heard(peer, request.method(), request.headers()).await {
+        Ok(heard) => heard,
+        Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
     };
+    if let Some(encoding) = compression(request.headers()) {
+        let message = format!("content-encoding: {encoding} is not taken; send the body as it is");
+        let error = Error::new(Stage::Decode, Code::UnsupportedMediaType, message);
+        let mut response = refuse(&wires, wire, request.headers(), error, id);
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        return response;
+    }
     match wire {
-        Wire::Graphql => graphql_route(service, &caller, request, id).await,
-        Wire::Rest => rest_route(service, &caller, request, id).await,
+        Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
+        Wire::Rest => rest_route(service, wires.rest.as_ref(), &caller, request, id).await,
         Wire::None => nothing(path, config),
     }
 }
 
-/// Turns away whoever has no token that holds, in the form of the wire that was asked.
-fn refuse(service: &Service, wire: Wire, headers: &HeaderMap, refused: Refused, id: &str) -> Response<Body> {
-    let error = Error::from(refused);
+impl Service {
+    /// Who asks, and the wires for him.
+    pub(super) async fn heard(
+        &self,
+        peer: IpAddr,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(Caller, Arc<Wires>), TurnedAway> {
+        let caller = self.callers.of(peer, method, headers).await;
+        let caller = caller.map_err(|refused| TurnedAway { error: refused.into(), challenge: refused.challenge() })?;
+        match self.faces.of(&caller) {
+            Ok(wires) => Ok((caller, wires)),
+            Err(error) => {
+                let challenge = (error.code == Code::Unauthenticated).then_some("Bearer");
+                Err(TurnedAway { error, challenge })
+            }
+        }
+    }
+}
+
+/// Turns away whoever is not heard, in the form of the wire that was asked.
+fn turn_away(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: TurnedAway, id: &str) -> Response<Body> {
+    let TurnedAway { error, challenge } = turned_away;
     let retry_after_secs = error.retry_after_secs;
-    let mut response = match (wire, &service.rest) {
-        (Wire::Graphql, _) => service.graphql.refuse(&error, headers),
-        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
-        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
-    };
-    if let Some(challenge) = refused.challenge() {
+    let mut response = refuse(wires, wire, headers, error, id);
+    if let Some(challenge) = challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(seconds) = retry_after_secs {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// An error in the form of the wire that was asked.
+fn refuse(wires: &Wires, wire: Wire, headers: &HeaderMap, error: Error, id: &str) -> Response<Body> {
+    match (wire, &wires.rest) {
+        (Wire::Graphql, _) => wires.graphql.refuse(&error, headers),
+        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
+        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
+    }
+}
+
+/// How a body is compressed, if it is.
+fn compression(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?").trim();
+    (!given.is_empty() && !given.eq_ignore_ascii_case("identity")).then_some(given)
 }
 
 /// What is at a path that no wire has.
@@ -136,19 +193,31 @@ fn nothing(path: &str, config: &Config) -> Response<Body> {
     }
 }
 
-async fn rest_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
-    let Some(rest) = &service.rest else {
+async fn rest_route(
+    service: &Service,
+    rest: Option<&Rest>,
+    caller: &Caller,
+    request: Request<Body>,
+    id: &str,
+) -> Response<Body> {
+    let Some(rest) = rest else {
         return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
     };
     rest.serve(&service.engine, caller, request, id).await
 }
 
-async fn graphql_route(service: &Service, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
-    let below = request.uri().path().strip_prefix(service.graphql.path()).unwrap_or_default();
+async fn graphql_route(
+    service: &Service,
+    graphql: &Graphql,
+    caller: &Caller,
+    request: Request<Body>,
+    id: &str,
+) -> Response<Body> {
+    let below = request.uri().path().strip_prefix(graphql.path()).unwrap_or_default();
     if below.is_empty() {
-        return service.graphql.serve(&service.engine, caller, request, id).await;
+        return graphql.serve(&service.engine, caller, request, id).await;
     }
-    let asset = below.strip_prefix("/graphiql/").and_then(|name| service.graphql.asset(name));
+    let asset = below.strip_prefix("/graphiql/").and_then(|name| graphql.asset(name));
     asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path())))
 }
 
@@ -184,7 +253,7 @@ fn found(location: &str) -> Response<Body> {
 }
 
 /// An error outside of any wire's own form, in REST's envelope.
-fn failure(code: Code, message: &str) -> Response<Body> {
+pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
     respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))
@@ -209,9 +278,10 @@ fn request_id(headers: &HeaderMap) -> String {
 /// Unique without asking the system for randomness at every request: the process draws once and
 /// counts from there.
 fn new_request_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}-", uuid::Uuid::new_v4().as_u64_pair().0));
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("{:016x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
+    let mut number = itoa::Buffer::new();
+    [PROCESS.as_str(), number.format(NEXT.fetch_add(1, Ordering::Relaxed))].concat()
 }
 
 pub(super) fn preflight() -> Response<Body> {
@@ -220,8 +290,19 @@ pub(super) fn preflight() -> Response<Body> {
     response
 }
 
+/// `ALLOWED_HEADERS`, and those that session variables are made of.
+fn allowed_headers(config: &Config) -> HeaderValue {
+    let named = config.session_variables.iter().filter_map(|variable| match &variable.source {
+        VariableSource::Header(name) => Some(name.to_ascii_lowercase()),
+        VariableSource::Claim(_) | VariableSource::Value(_) => None,
+    });
+    let all = named.fold(ALLOWED_HEADERS.to_owned(), |all, name| format!("{all}, {name}"));
+    HeaderValue::from_str(&all).unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS))
+}
+
 /// CORS for the origins of the configuration.
-fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+fn allow_origin(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    let origins = &config.server.cors_origins;
     let Some(origin) = origin.filter(|_| !origins.is_empty()) else { return };
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let is_allowed = origins.iter().any(|allowed| allowed == "*" || origin == allowed.as_str());
@@ -233,7 +314,7 @@ fn allow_origin(origins: &[String], origin: Option<HeaderValue>, headers: &mut H
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     );
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(config));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -17,7 +17,7 @@ pub use call::{Batch, Call};
 
 use crate::error::Result;
 use crate::intent::value::{Value, Values};
-use crate::plan::shape::Shape;
+use crate::plan::shape::{Lookup, Shape};
 use crate::plan::{Plan, Root};
 use crate::schema::name::Name;
 
@@ -28,12 +28,13 @@ pub struct Statement {
     binds: Vec<Bind>,
     shape: Shape,
     claims: Vec<String>,
+    lookup: Option<Lookup>,
     call: Option<Call>,
 }
 
 /// Spells a plan.
 pub fn write(plan: Plan) -> Statement {
-    let claims = plan.claims().to_vec();
+    let (claims, lookup) = (plan.claims().to_vec(), plan.lookup());
     let (root, shape) = plan.into_parts();
     let (text, binds, call) = match root {
         Root::Call(command) => (mutate::write(&command), Vec::new(), Some(Call::new(*command))),
@@ -42,7 +43,7 @@ pub fn write(plan: Plan) -> Statement {
             (text, binds, None)
         }
     };
-    Statement { text, binds, shape, claims, call }
+    Statement { text, binds, shape, claims, lookup, call }
 }
 
 // === impl Statement ===
@@ -58,6 +59,11 @@ impl Statement {
 
     pub fn binds(&self) -> &[Bind] {
         &self.binds
+    }
+
+    /// How a row tells which key it has, where rows are asked for by key.
+    pub fn lookup(&self) -> Option<Lookup> {
+        self.lookup
     }
 
     /// Of a mutation: how its function is called and its rows are read.

@@ -32,7 +32,8 @@ pub(super) fn is_json(ty: &PgType) -> bool {
 }
 
 fn expr_type(ty: &PgType) -> ExprType {
-    ExprType { family: ty.family, array: ty.array, sql: ty.sql.clone(), builtin: ty.builtin }
+    let PgType { family, array, sql, builtin, comparison } = ty.clone();
+    ExprType { family, array, sql, builtin, comparison }
 }
 
 pub(super) fn write(command: &Command) -> String {
@@ -349,6 +350,8 @@ impl Writer {
             self.push(if i > 0 { ", " } else { "" });
             self.literal(key);
         }
-        self.push("], false)");
+        // Of a deleted entity that is not there the id is all that can be asked for.
+        let is_id = command.value == Value::EntityOrId && command.keys == ["id"];
+        self.push(if is_id { "], t0.entity_id IS NOT NULL)" } else { "], false)" });
     }
 }

@@ -30,7 +30,7 @@ impl Writer {
                 self.push(") ");
                 self.table(element);
                 self.push("(value) WHERE ");
-                self.predicate(Scope { table: scope.table, element }, predicate);
+                self.predicate(Scope { element, ..scope }, predicate);
                 self.push(")");
             }
         }
@@ -111,6 +111,12 @@ impl Writer {
     }
 
     fn any(&mut self, scope: Scope, left: &Expr, operator: &str, slot: Slot) {
+        if left.ty.family == Family::Json {
+            self.jsonb(scope, left);
+            self.push(operator);
+            self.parameter(slot, BindKind::Text, true);
+            return self.push("::jsonb[])");
+        }
         self.expr(scope, left);
         self.push(operator);
         self.bind(slot, &left.ty, true);
@@ -150,6 +156,12 @@ impl Writer {
     fn array_comparison(&mut self, scope: Scope, left: &Expr, operator: &str, slot: Slot) {
         if left.path.is_empty() {
             self.expr(scope, left);
+            if !left.ty.builtin {
+                // An array of a domain takes no array of the type below; on any other the cast is none.
+                self.push("::");
+                self.push(&left.ty.sql);
+                self.push("[]");
+            }
             self.push(operator);
             let item = &left.ty;
             match (item.builtin, item.family) {

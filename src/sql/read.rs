@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Base, Block, Cast, Expr, Output, Predicate, Root};
+use crate::plan::{Base, Block, Cast, Expr, Keyed, Output, Predicate, Root};
 
 use super::bind::{Bind, BindKind};
-use super::writer::{Scope, Writer};
+use super::writer::{POSITION, REPRESENTATION, Scope, Writer, called};
 
 pub(super) fn write(root: &Root) -> (String, Vec<Bind>) {
     let mut writer = Writer::default();
@@ -49,9 +49,15 @@ impl Writer {
         if block.fenced && matches!(list, SelectList::Columns | SelectList::Row) {
             return self.fenced_block(block, outer, list);
         }
-        let scope = self.scope();
+        let scope = self.scope_of(block);
         self.select_list(block, scope, list);
         self.rows(block, scope, outer);
+    }
+
+    /// The names of a block's rows, and of the keys beside them.
+    fn scope_of(&mut self, block: &Block) -> Scope {
+        let scope = self.scope();
+        if block.keyed.is_some() { Scope { keys: self.alias(), ..scope } } else { scope }
     }
 
     /// `SELECT … FROM (SELECT columns … LIMIT …) t`: the page first, everything else on top.
@@ -59,11 +65,14 @@ impl Writer {
         let scope = self.scope();
         self.select_list(block, scope, list);
         self.push(" FROM (");
-        let inner = self.scope();
+        let inner = self.scope_of(block);
         self.push("SELECT ");
-        for (i, column) in base_columns(block).iter().enumerate() {
+        let columns = base_columns(block).into_iter().map(|column| (inner.table, column));
+        let columns = columns.map(|(table, column)| (table, column.to_owned()));
+        let keys = block.keyed.iter().flat_map(key_columns).map(|column| (inner.keys, column));
+        for (i, (table, column)) in columns.chain(keys).enumerate() {
             self.push(if i > 0 { ", " } else { "" });
-            self.column(inner.table, column);
+            self.column(table, &column);
         }
         self.rows(block, inner, outer);
         if block.offset.is_none() {
@@ -105,6 +114,7 @@ impl Writer {
                     self.block(block, Some(scope), SelectList::Row);
                     self.push(")");
                 }
+                Output::Position => self.column(scope.keys, POSITION),
             }
         }
     }
@@ -128,9 +138,15 @@ impl Writer {
     /// `FROM … WHERE … ORDER BY … LIMIT … OFFSET …`.
     fn rows(&mut self, block: &Block, scope: Scope, outer: Option<Scope>) {
         self.push(" FROM ");
-        self.relation(&block.relation);
-        self.push(" ");
-        self.table(scope.table);
+        if let Some(keyed) = &block.keyed {
+            self.keys(keyed, scope);
+        }
+        if let Some(relation) = &block.relation {
+            self.push(if block.keyed.is_some() { ", " } else { "" });
+            self.relation(relation);
+            self.push(" ");
+            self.table(scope.table);
+        }
         self.conditions(block, scope, outer);
         for (i, term) in block.order.iter().enumerate() {
             self.push(if i > 0 { ", " } else { " ORDER BY " });
@@ -152,6 +168,45 @@ impl Writer {
         }
     }
 
+    /// `unnest($1::uuid[], …) WITH ORDINALITY t1(key_0, …, key_position)`: the keys side by side.
+    fn keys(&mut self, keyed: &Keyed, scope: Scope) {
+        self.push("unnest(");
+        for (i, term) in keyed.terms.iter().enumerate() {
+            self.push(if i > 0 { ", " } else { "" });
+            self.bind(term.slot, &term.ty, true);
+        }
+        if let Some(slot) = keyed.representations {
+            self.push(if keyed.terms.is_empty() { "" } else { ", " });
+            self.parameter(slot, BindKind::Text, true);
+            self.push("::jsonb[]");
+            for call in &keyed.calls {
+                self.push(", ");
+                self.relation(&call.function);
+                self.push("(");
+                self.parameter(slot, BindKind::Text, true);
+                self.push(if call.takes_json { "::json[])" } else { "::jsonb[])" });
+            }
+        }
+        self.push(") WITH ORDINALITY ");
+        self.table(scope.keys);
+        self.push("(");
+        for i in 0..keyed.terms.len() {
+            self.push("key_");
+            self.number(i as u64);
+            self.push(", ");
+        }
+        if keyed.representations.is_some() {
+            self.push(REPRESENTATION);
+            self.push(", ");
+        }
+        for call in &keyed.calls {
+            self.identifier(&called(call));
+            self.push(", ");
+        }
+        self.push(POSITION);
+        self.push(")");
+    }
+
     fn conditions(&mut self, block: &Block, scope: Scope, outer: Option<Scope>) {
         let mut word = " WHERE ";
         if let Some(outer) = outer {
@@ -162,6 +217,17 @@ impl Writer {
                 self.column(outer.table, outer_column);
                 word = " AND ";
             }
+        }
+        for (i, term) in block.keyed.iter().flat_map(|keyed| &keyed.terms).enumerate() {
+            self.push(word);
+            if term.by_text {
+                self.expr_as_text(scope, &term.expr)
+            } else {
+                self.expr(scope, &term.expr)
+            }
+            self.push(" = ");
+            self.column(scope.keys, &format!("key_{i}"));
+            word = " AND ";
         }
         if !block.predicate.is_always() {
             self.push(word);
@@ -177,6 +243,11 @@ impl Writer {
     }
 }
 
+fn key_columns(keyed: &Keyed) -> impl Iterator<Item = String> {
+    let sent = keyed.representations.map(|_| REPRESENTATION);
+    std::iter::once(POSITION).chain(sent).map(str::to_owned).chain(keyed.calls.iter().map(called))
+}
+
 /// The columns of a block's relation that its select list reads, joins included.
 fn base_columns(block: &Block) -> BTreeSet<&str> {
     let mut columns = BTreeSet::new();
@@ -186,11 +257,12 @@ fn base_columns(block: &Block) -> BTreeSet<&str> {
                 Base::Column { name, .. } => {
                     columns.insert(name.as_str());
                 }
-                Base::Element => {}
+                Base::Element | Base::Representation | Base::Call(_) | Base::Called(_) => {}
             },
             Output::Record(inner) | Output::Records(inner) => {
                 columns.extend(inner.on.iter().map(|(outer, _)| outer.as_str()));
             }
+            Output::Position => {}
         }
     }
     columns

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::intent::value::Slot;
-use crate::plan::{Base, Expr, ExprType, QualifiedName};
+use crate::plan::{Base, Call, Expr, ExprType, QualifiedName};
 use crate::schema::catalog::Family;
 
 use super::bind::{Bind, BindKind};
@@ -23,6 +23,18 @@ pub(super) struct Scope {
     pub table: usize,
     /// `e2`: the element of a jsonb array, where one is looked at.
     pub element: usize,
+    /// `t3`: the keys that were sent.
+    pub keys: usize,
+}
+
+/// Columns of the keys that were sent; the values of the parts are `key_0`, `key_1`, ….
+pub(super) const POSITION: &str = "key_position";
+pub(super) const REPRESENTATION: &str = "key_representation";
+
+/// The column that holds what a function said of each key.
+pub(super) fn called(call: &Call) -> String {
+    let schema = call.function.schema.as_deref().unwrap_or_default();
+    format!("key_{schema}_{}", call.function.name)
 }
 
 impl Writer {
@@ -37,7 +49,7 @@ impl Writer {
 
     pub fn scope(&mut self) -> Scope {
         let table = self.alias();
-        Scope { table, element: table }
+        Scope { table, element: table, keys: table }
     }
 
     pub fn number(&mut self, number: u64) {
@@ -119,6 +131,18 @@ impl Writer {
         match base {
             Base::Element => {
                 let _ = write!(self.text, "t{}.value", scope.element);
+            }
+            Base::Representation => {
+                let _ = write!(self.text, "t{}.{REPRESENTATION}", scope.keys);
+            }
+            Base::Call(call) => {
+                self.relation(&call.function);
+                let cast = if call.takes_json { "::json" } else { "" };
+                let _ = write!(self.text, "(t{}.{REPRESENTATION}{cast})", scope.keys);
+            }
+            Base::Called(call) => {
+                let _ = write!(self.text, "t{}.", scope.keys);
+                self.identifier(&called(call));
             }
             Base::Column { name, json_text } => {
                 self.column(scope.table, name);

@@ -10,11 +10,13 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, Result, Stage};
 
+/// What most small answers fit in.
+const FIRST_BYTES: usize = 512;
 /// Size at which a chunk is closed.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Text in chunks; a row never spans two.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chunks {
     done: Vec<Bytes>,
     current: Vec<u8>,
@@ -74,6 +76,12 @@ impl Chunks {
             self.close(0);
         }
         self.done
+    }
+}
+
+impl Default for Chunks {
+    fn default() -> Chunks {
+        Chunks { done: Vec::new(), current: Vec::with_capacity(FIRST_BYTES), done_bytes: 0 }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod body;
+pub mod entities;
 pub mod graphql;
 pub mod grpc;
 pub mod rest;

@@ -95,8 +95,9 @@ async fn bodies() {
     for _ in 0..20 {
         refused(&service.post(&plain, large.as_bytes()).await, 413, "PAYLOAD_TOO_LARGE", "max_body_bytes", "10 MB");
     }
-    let deep =
-        format!("{{\"query\":\"{{ itemsCount }}\",\"variables\":{}{}}}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
+    let (open, close) = ("{\"a\":".repeat(50_000), "}".repeat(50_000));
+    let query = "query ($w: ItemWhereInput) { itemsCount(where: $w) }";
+    let deep = format!("{{\"query\":\"{query}\",\"variables\":{{\"w\":{open}1{close}}}}}");
     refused(&service.post(&plain, deep.as_bytes()).await, 400, "BAD_REQUEST", "recursion", "deep JSON");
     let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
     refused(&service.post(&plain, deep.as_bytes()).await, 400, "BAD_REQUEST", "", "deep lists");

@@ -204,6 +204,13 @@ fn explain() {
     assert_eq!((&json["roots"][0]["root"], &json["roots"][1]["root"]), (&json!("books"), &json!("authors")));
     assert!(json["roots"][0]["sql"].as_str().unwrap().contains("LIMIT 9"));
     check(here, &["explain", "{ boks { id } }"], 1, &[], &["boks"]);
+    check(here, &["explain", "GET /rest/books?limit=9&select=title"], 0, &["t0.title", "LIMIT 10"], &[]);
+    if cfg!(feature = "grpc-transport") {
+        let method = "shelf.v1.ShelfService/ListBooks {\"limit\": 9, \"readMask\": \"title\"}";
+        check(here, &["explain", method], 0, &["t0.title", "LIMIT 9"], &[]);
+        check(here, &["explain", "shelf.v1.ShelfService/ListBooks {"], 1, &[], &["is not a JSON object"]);
+        check(here, &["explain", "shelf.v1.ShelfService/ListBoks"], 1, &[], &["did you mean", "ListBooks"]);
+    }
     check(here, &["explain", "{ books {"], 1, &[], &["refused"]);
     check(here, &["explain", query, "--variables", "[1]"], 1, &[], &["--variables"]);
     check(here, &["explain", query, "--database", "postgres://localhost:1/none"], 1, &[], &["cannot be reached"]);

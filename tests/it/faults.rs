@@ -67,6 +67,11 @@ async fn a_database_that_is_down_at_the_start_is_waited_for() {
     let ready = api.get("/ready").await;
     assert_eq!(ready.status, 503);
     assert!(ready.json()["reason"].as_str().unwrap().contains("cannot be reached"), "{}", ready.text());
+    // Why is for operators: it may quote the driver, with the address of the database.
+    let asked = api.post(&json!({"query": "{ fast { name } }"}), &[]).await;
+    assert_eq!(asked.status, 503);
+    assert_eq!(asked.json()["errors"][0]["message"], "the service is not ready; /ready says why");
+    assert_eq!(asked.json()["errors"][0]["extensions"]["code"], "UNAVAILABLE");
     assert_eq!(api.get("/health").await.status, 200);
     let reply = api.post(&json!({"query": "{ fast { name } }"}), &[]).await;
     assert_eq!((reply.status, code(&reply.json())), (503, "UNAVAILABLE"));

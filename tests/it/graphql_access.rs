@@ -1,8 +1,9 @@
 //! What an anonymous caller may see, and what the wire says besides the answer: CORS, request ids, statuses.
 
 use serde_json::{Value as Json, json};
+use tokio::io::AsyncReadExt;
 
-use crate::world;
+use crate::{http, world};
 
 #[tokio::test]
 async fn guarded_fields() {
@@ -54,9 +55,67 @@ async fn origins() {
     assert_eq!(reply.status, 204);
     assert!(reply.header("access-control-allow-methods").unwrap().contains("POST"));
     assert!(reply.header("access-control-allow-headers").unwrap().contains("content-type"));
+    let allowed = reply.header("access-control-allow-headers").unwrap();
+    assert!(allowed.contains("authorization") && allowed.contains("grpc-timeout"), "{allowed}");
     let (_database, api) = world::api().await;
     let reply = api.post(&body, &[("origin", "https://app.example")]).await;
     assert_eq!(reply.header("access-control-allow-origin"), None, "no origin is allowed by default");
+    let variables = "cors.origins = [\"*\"]\n[[session_variables]]\nname = \"app.tenant\"\nheader = \"X-Tenant-Id\"\n";
+    let (_database, api) = world::api_with(variables).await;
+    for path in ["/graphql", "/rest/items"] {
+        let reply = api.send("OPTIONS", path, &preflight, b"").await;
+        let allowed = reply.header("access-control-allow-headers").unwrap();
+        assert!(allowed.ends_with(", x-tenant-id") && allowed.contains("authorization"), "{path}: {allowed}");
+    }
+}
+
+/// Everything that comes back for HEAD, which is what GET gives without its body.
+#[tokio::test]
+async fn head() {
+    let (_database, api) = world::api().await;
+    let asked = |method: &'static str, path: &'static str| {
+        let address = api.address();
+        async move {
+            let mut stream = http::begin(address, method, path, &[("x-request-id", "1")], b"").await.unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            let lines: Vec<&str> = head.lines().filter(|line| !line.starts_with("date:")).collect();
+            (lines.join("\n"), body.len())
+        }
+    };
+    for (path, status) in [
+        ("/graphql?query={itemsCount}", "200"),
+        ("/graphql", "400"),
+        ("/graphql?query={nothing}", "200"),
+        ("/health", "200"),
+        ("/ready", "200"),
+        ("/nowhere", "404"),
+    ] {
+        let (got, body) = asked("GET", path).await;
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")) && body > 0, "{path}: {got}");
+        assert_eq!(asked("HEAD", path).await, (got, 0), "{path}");
+    }
+    let (put, _) = asked("PUT", "/graphql").await;
+    assert!(put.starts_with("HTTP/1.1 405 ") && put.contains("allow: GET, HEAD, POST, OPTIONS"), "{put}");
+}
+
+#[tokio::test]
+async fn compressed_bodies() {
+    let (_database, api) = world::api().await;
+    let body = b"\x1f\x8b\x08 not read at all";
+    for path in ["/graphql", "/rest/items", "/nowhere"] {
+        let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+        let reply = api.send("POST", path, &headers, body).await;
+        assert_eq!((reply.status, reply.header("accept-encoding")), (415, Some("identity")), "{}", reply.text());
+        let text = reply.text();
+        assert!(
+            text.contains("UNSUPPORTED_MEDIA_TYPE") && text.contains("content-encoding: gzip is not taken"),
+            "{text}"
+        );
+    }
+    let plain = api.post(&json!({"query": "{ itemsCount }"}), &[("content-encoding", "identity")]).await;
+    assert_eq!(plain.json()["data"]["itemsCount"], 60);
 }
 
 #[tokio::test]

@@ -4,6 +4,36 @@ use serde_json::{Value as Json, json};
 
 use crate::world;
 
+/// What is misspelt is given back with the nearest name.
+#[tokio::test]
+async fn misspelt_names() {
+    let (_database, api) = world::api().await;
+    for (query, expected) in [
+        ("{ item { name } }", ""),
+        ("{ itmes { name } }", "did you mean \"items\"?"),
+        ("{ items { nam } }", "did you mean \"name\"?"),
+        ("{ items { name owner { fulName } } }", "did you mean \"fullName\"?"),
+        ("{ items { ...I } } fragment I on Item { nmae }", "did you mean \"name\"?"),
+        ("{ items { ... { nmae } } }", "did you mean \"name\"?"),
+        ("{ animals { ... on Cat { livesLft } } }", "did you mean \"livesLeft\"?"),
+        ("{ items(limt: 3) { name } }", "did you mean \"limit\"?"),
+        ("{ items(where: {nmae: {eq: \"x\"}}) { name } }", "did you mean \"name\"?"),
+        ("{ items(where: {name: {startWith: \"x\"}}) { name } }", "did you mean \"startsWith\"?"),
+        ("{ items(where: {or: [{size: {gteq: 1}}]}) { name } }", "did you mean \"gte\"?"),
+        ("{ items(where: {kind: {eq: SMAL}}) { name } }", "did you mean \"SMALL\"?"),
+        ("{ items(orderBy: [{name: ASCENDING}]) { name } }", "it may be one of ASC, DESC"),
+        ("{ items(orderBy: [{nmae: ASC}]) { name } }", "did you mean \"name\"?"),
+    ] {
+        let (_, answer) = api.ask(query, Json::Null).await;
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{query}: {answer}");
+        assert!(
+            message.ends_with(expected) || (expected.starts_with("it") && message.contains(expected)),
+            "{query}: {message}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn aliases_and_fragments_merge() {
     let (_database, api) = world::api().await;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes};
+use futures_util::Stream;
 use prost_reflect::prost::Message as _;
 use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
@@ -23,6 +24,8 @@ pub struct Client {
     pub channel: Channel,
     pool: DescriptorPool,
     service: String,
+    /// Sent with every request.
+    authorization: Option<String>,
 }
 
 /// Messages as they travel.
@@ -36,11 +39,35 @@ impl Client {
         Client::at(api.address(), "test.v1.TestService").await
     }
 
+    /// A client with a token.
+    pub async fn of_caller(api: &Api, authorization: &str) -> Client {
+        Client::new(api.address(), "test.v1.TestService", Some(authorization.to_owned())).await
+    }
+
     pub async fn at(address: SocketAddr, service: &str) -> Client {
+        Client::new(address, service, None).await
+    }
+
+    async fn new(address: SocketAddr, service: &str, authorization: Option<String>) -> Client {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true);
-        let channel = endpoint.connect().await.unwrap();
-        let pool = reflected(channel.clone(), service).await;
-        Client { channel, pool, service: service.to_owned() }
+        Client::over(endpoint.connect().await.unwrap(), service, authorization).await
+    }
+
+    /// A client over a connection of any kind.
+    pub async fn over(channel: Channel, service: &str, authorization: Option<String>) -> Client {
+        let pool = reflected(channel.clone(), service, authorization.as_deref()).await;
+        Client { channel, pool, service: service.to_owned(), authorization }
+    }
+
+    /// The same client with another token, or none.
+    pub fn with_authorization(&self, authorization: Option<String>) -> Client {
+        Client { authorization, ..self.clone() }
+    }
+
+    /// The names of the methods that reflection shows.
+    pub fn methods(&self) -> Vec<String> {
+        let service = self.pool.get_service_by_name(&self.service).unwrap();
+        service.methods().map(|method| method.name().to_owned()).collect()
     }
 
     pub fn method(&self, name: &str) -> MethodDescriptor {
@@ -55,8 +82,11 @@ impl Client {
     }
 
     pub fn decode(&self, method: &str, bytes: &[u8]) -> Json {
-        let message = DynamicMessage::decode(self.method(method).output(), bytes).unwrap();
-        serde_json::to_value(&message).unwrap()
+        serde_json::to_value(self.message(method, bytes)).unwrap()
+    }
+
+    pub fn message(&self, method: &str, bytes: &[u8]) -> DynamicMessage {
+        DynamicMessage::decode(self.method(method).output(), bytes).unwrap()
     }
 
     pub fn path(&self, method: &str) -> String {
@@ -65,11 +95,18 @@ impl Client {
 
     /// Every message of an answer, of one method or of a stream.
     pub async fn ask(&self, method: &str, request: Json) -> Result<Vec<Json>, Status> {
-        let request = Request::new(self.encode(method, &request));
+        let messages = self.ask_as(self.authorization.as_deref(), method, request).await?;
+        Ok(messages.iter().map(|message| self.decode(method, message)).collect())
+    }
+
+    /// The same as bytes, for whoever `authorization` says.
+    pub async fn ask_as(&self, authorization: Option<&str>, method: &str, request: Json) -> Result<Vec<Bytes>, Status> {
+        let mut request = Request::new(self.encode(method, &request));
+        authorize(&mut request, authorization);
         let mut messages = self.stream(method, request, None).await?;
         let mut all = Vec::new();
         while let Some(message) = messages.message().await? {
-            all.push(self.decode(method, &message));
+            all.push(message);
         }
         Ok(all)
     }
@@ -127,6 +164,48 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends commands, with metadata; the answers as they arrive.
+    pub async fn write(
+        &self,
+        method: &str,
+        commands: impl Stream<Item = Bytes> + Send + 'static,
+        metadata: &[(&'static str, &str)],
+    ) -> Result<Streaming<Bytes>, Status> {
+        let mut client = tonic::client::Grpc::new(self.channel.clone());
+        client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+        let mut request = Request::new(commands);
+        for (name, value) in metadata {
+            request.metadata_mut().insert(*name, value.parse().unwrap());
+        }
+        authorize(&mut request, self.authorization.as_deref());
+        let path = self.path(method).parse().unwrap();
+        Ok(client.streaming(request, path, Plain).await?.into_inner())
+    }
+
+    /// All answers to commands that are at hand, and the status behind them.
+    pub async fn written(
+        &self,
+        method: &str,
+        commands: &[Json],
+        metadata: &[(&'static str, &str)],
+    ) -> (Vec<Json>, Result<(), Status>) {
+        let commands: Vec<Bytes> = commands.iter().map(|command| self.encode(method, command)).collect();
+        let mut all = Vec::new();
+        let mut answers = match self.write(method, futures_util::stream::iter(commands), metadata).await {
+            Ok(answers) => answers,
+            Err(status) => return (all, Err(status)),
+        };
+        loop {
+            match answers.message().await {
+                Ok(Some(message)) => all.push(self.decode(method, &message)),
+                Ok(None) => return (all, Ok(())),
+                Err(status) => return (all, Err(status)),
+            }
+        }
+    }
+}
+
 /// What `grpc-status-details-bin` holds: the reason of ErrorInfo, and the fields of BadRequest.
 pub fn details(status: &Status) -> Json {
     let mut told = json!({});
@@ -165,16 +244,23 @@ fn fields(mut bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
     all
 }
 
+fn authorize<T>(request: &mut Request<T>, authorization: Option<&str>) {
+    if let Some(authorization) = authorization {
+        request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+    }
+}
+
 /// The descriptors of a service and of all that it imports, asked for one by one.
-async fn reflected(channel: Channel, service: &str) -> DescriptorPool {
+async fn reflected(channel: Channel, service: &str, authorization: Option<&str>) -> DescriptorPool {
     let mut client = ServerReflectionClient::new(channel);
     let mut wanted = vec![MessageRequest::FileContainingSymbol(service.to_owned())];
     let mut files: Vec<FileDescriptorProto> = Vec::new();
     while let Some(request) = wanted.pop() {
         let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
-        let stream = futures_util::stream::iter([request]);
+        let mut request = Request::new(futures_util::stream::iter([request]));
+        authorize(&mut request, authorization);
         let answer: ServerReflectionResponse =
-            client.server_reflection_info(stream).await.unwrap().into_inner().message().await.unwrap().unwrap();
+            client.server_reflection_info(request).await.unwrap().into_inner().message().await.unwrap().unwrap();
         let Some(MessageResponse::FileDescriptorResponse(found)) = answer.message_response else {
             panic!("{answer:?}")
         };

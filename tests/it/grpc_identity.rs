@@ -12,16 +12,8 @@ use crate::tokens::{AUTH, bearer, in_secs};
 use crate::world;
 
 async fn ask(client: &Client, method: &str, request: Json, authorization: Option<&str>) -> Result<Vec<Json>, Status> {
-    let mut request = Request::new(client.encode(method, &request));
-    if let Some(authorization) = authorization {
-        request.metadata_mut().insert("authorization", authorization.parse().unwrap());
-    }
-    let mut messages = client.stream(method, request, None).await?;
-    let mut all = Vec::new();
-    while let Some(message) = messages.message().await? {
-        all.push(client.decode(method, &message));
-    }
-    Ok(all)
+    let messages = client.ask_as(authorization, method, request).await?;
+    Ok(messages.iter().map(|message| client.decode(method, message)).collect())
 }
 
 /// gRPC's code and ours.

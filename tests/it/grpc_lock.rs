@@ -128,3 +128,87 @@ fn names_of_the_service_are_configured() {
     assert_eq!(run(path, &["compile"]).0, 0);
     assert!(!path.join("fraiseql.lock").exists(), "nobody asks for numbers");
 }
+
+#[test]
+fn a_mutation_is_an_rpc_for_one_and_one_for_many() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    project(path, "");
+    let mutation = |name: &str, ty: &str, many: bool, arguments: Json| {
+        json!({"name": name, "return_type": ty, "returns_list": many, "nullable": false, "arguments": arguments,
+               "sql_source": "fn_it", "operation": "CUSTOM"})
+    };
+    let mut inputs = fields(&["name: String!", "age: Int", "tags: [String!]!", "grid: [[Int!]!]", "home: PlaceInput"]);
+    inputs.as_array_mut().unwrap().push(json!({"name": "role", "type": "Role", "nullable": true, "default": "ADMIN"}));
+    let schema = json!({
+        "types": [
+            {"name": "User", "sql_source": "v_user", "fields": fields(&["id: ID!", "name: String!"])},
+            {"name": "Taken", "is_error": true, "fields": fields(&["message: String!"])},
+        ],
+        "unions": [{"name": "Joined", "member_types": ["User", "Taken"]}],
+        "enums": [{"name": "Role", "values": [{"name": "ADMIN"}, {"name": "MEMBER"}]}],
+        "input_types": [
+            {"name": "UserInput", "description": "Somebody.", "fields": inputs},
+            {"name": "PlaceInput", "fields": fields(&["street: String", "within: PlaceInput"])},
+        ],
+        "queries": users(),
+        "mutations": [
+            mutation("createUser", "User", false, fields(&["input: UserInput!"])),
+            mutation("join", "Joined", false, fields(&["id: ID!"])),
+            mutation("count", "BigInt", false, json!([])),
+            mutation("touch", "User", true, fields(&["ids: [ID!]!"])),
+            mutation("roles", "Role", true, json!([])),
+        ],
+    });
+    fs::write(path.join("schema.json"), schema.to_string()).unwrap();
+    let (code, _, said) = run(path, &["compile", "--output-proto", "proto"]);
+    assert_eq!(code, 0, "{said}");
+    let proto = read(path, "proto/user_service/v1/user_service.proto");
+    let text: Vec<&str> = proto.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+    let text = text.join(" ");
+    for part in [
+        "rpc CreateUser(CreateUserRequest) returns (CreateUserResponse);",
+        "rpc CreateUserStream(stream CreateUserRequest) returns (stream CreateUserResponse);",
+        "message CreateUserRequest { UserInput input = 1; google.protobuf.FieldMask read_mask = 2; \
+         google.protobuf.FieldMask clear_mask = 3; }",
+        "message UserInput { optional string name = 1; optional int32 age = 2; repeated string tags = 3; \
+         repeated google.protobuf.ListValue grid = 4; PlaceInput home = 5; optional Role role = 6; }",
+        "message PlaceInput { optional string street = 1; PlaceInput within = 2; }",
+        "message CreateUserResponse { bool success = 1; optional string id = 2; optional string error = 3; \
+         optional string code = 4; User entity = 5; }",
+        "message JoinRequest { optional string id = 1; google.protobuf.FieldMask read_mask = 2; }",
+        "optional string code = 4; Joined entity = 5; }",
+        "message CountRequest {}",
+        "optional string code = 4; optional int64 value = 5; }",
+        "message TouchRequest { repeated string ids = 1; google.protobuf.FieldMask read_mask = 2; }",
+        "optional string code = 4; repeated User entities = 5; }",
+        "optional string code = 4; repeated Role values = 5; }",
+    ] {
+        assert!(text.contains(part), "{part}\n{proto}");
+    }
+    for comment in [
+        "// Required.\n  optional string name = 1;",
+        "// \"ADMIN\" unless it is sent.",
+        "// Somebody.\nmessage UserInput",
+        "// Inputs to clear, as in \"input.age\": they become null, lists become empty.",
+    ] {
+        assert!(proto.contains(comment), "{comment}\n{proto}");
+    }
+    assert!(read(path, "fraiseql.lock").contains("{ number = 5, name = \"entity\", type = \"User\" }"));
+
+    let mut clashing = schema.clone();
+    clashing["mutations"][1]["name"] = json!("createUserStream");
+    fs::write(path.join("schema.json"), clashing.to_string()).unwrap();
+    let (code, _, said) = run(path, &["compile"]);
+    assert!(code == 1 && said.contains("createUserStream becomes the RPC CreateUserStream"), "{said}");
+    for name in ["CreateUserRequest", "Count_Response"] {
+        let mut clashing = schema.clone();
+        clashing["input_types"][0]["name"] = json!(name);
+        clashing["mutations"][0]["arguments"][0]["type"] = json!(name);
+        fs::write(path.join("schema.json"), clashing.to_string()).unwrap();
+        let (code, _, said) = run(path, &["compile", "--check"]);
+        let message = name.replace('_', "");
+        let clash = format!("two things are called {message} in the gRPC service");
+        assert!(code == 1 && said.contains(&clash), "{said}");
+    }
+}

@@ -24,7 +24,7 @@ async fn long() -> (Database, Api) {
     long_with("").await
 }
 
-async fn long_with(more: &str) -> (Database, Api) {
+pub async fn long_with(more: &str) -> (Database, Api) {
     let database = Database::empty();
     database.execute(
         "CREATE VIEW v_row AS SELECT n AS pk_row, n AS id, repeat('x', 100) AS text FROM generate_series(1, 200000) n;
@@ -53,7 +53,7 @@ async fn raw(client: &Client, path: &str, message: Bytes) -> Result<Vec<Bytes>, 
 }
 
 /// Statements that PostgreSQL is running for this database, besides the one that asks.
-async fn running(database: &Database) -> i64 {
+pub async fn running(database: &Database) -> i64 {
     let sql = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND state = 'active' AND pid <> pg_backend_pid()",
         database.name()
@@ -332,6 +332,7 @@ async fn a_database_that_is_not_there_is_unavailable() {
     let headers = [("content-type", "application/grpc")];
     let reply = api.send("POST", "/test.v1.TestService/ListItems", &headers, b"\0\0\0\0\0").await;
     assert_eq!((reply.status, reply.header("grpc-status")), (200, Some("14")));
+    assert_eq!(reply.header("grpc-message"), Some("the%20service%20is%20not%20ready;%20/ready%20says%20why"));
 }
 
 #[tokio::test]
@@ -368,7 +369,7 @@ async fn browsers_speak_grpc_web() {
 }
 
 /// Flags and contents of the messages of a body.
-fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut all = Vec::new();
     while let [flag, a, b, c, d, rest @ ..] = bytes {
         let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;

@@ -6,6 +6,7 @@ mod harness;
 mod http;
 mod program;
 mod service;
+mod subgraph;
 mod tokens;
 mod world;
 mod writing;
@@ -15,14 +16,26 @@ mod cases;
 mod changed_database;
 mod clients;
 mod codec;
+mod column_types;
 mod commands;
+mod composition;
 mod contracts;
+mod entities;
+mod entities_breaker;
+mod entities_requires;
+mod entities_rest;
+mod entities_rules;
 mod faults;
+mod federated;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
 mod graphql_list;
 mod graphql_values;
+#[cfg(feature = "grpc-transport")]
+mod grpc_clients;
+#[cfg(feature = "grpc-transport")]
+mod grpc_edges;
 #[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]
@@ -31,17 +44,30 @@ mod grpc_lock;
 mod grpc_protocol;
 #[cfg(feature = "grpc-transport")]
 mod grpc_reads;
+#[cfg(feature = "grpc-transport")]
+mod grpc_streams;
+#[cfg(feature = "grpc-transport")]
+mod grpc_writes;
+mod hidden;
 mod identity;
+#[cfg(feature = "grpc-transport")]
+mod injection;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
 mod private_postgres;
 mod processes;
 mod projects;
+mod rate_limits;
+#[cfg(feature = "grpc-transport")]
+mod refusals;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;
 mod rest_once;
 mod rest_streams;
 mod rest_writes;
+#[cfg(feature = "grpc-transport")]
+mod same_answer;
 mod session_variables;
+mod tls;

@@ -46,7 +46,7 @@ fn batch(engine: &Engine, name: &str, fields: &[&str], calls: &[Json]) -> Mutate
 }
 
 async fn run(engine: &Engine, mutate: Mutate) -> Result<Outcome, fraiseql::error::Error> {
-    engine.answer(&Caller::anonymous(), Intent::Mutate(mutate), Pace::Answer).await
+    engine.answer(&Caller::anonymous(), &Intent::Mutate(mutate), Pace::Answer).await
 }
 
 /// What became of each call: its value, or the code of its error.

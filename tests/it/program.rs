@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
@@ -19,6 +20,8 @@ pub const GLANCE: Duration = Duration::from_millis(10);
 pub struct Program {
     child: Child,
     said: Arc<Mutex<String>>,
+    /// Threads that read what it says.
+    readers: [JoinHandle<()>; 2],
 }
 
 /// A command of the binary, in a directory, without the settings of whoever runs the tests.
@@ -58,9 +61,9 @@ impl Program {
     pub fn start(directory: &Path, arguments: &[&str]) -> Program {
         let mut child = command(directory, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
-        listen(child.stdout.take().unwrap(), said.clone());
-        listen(child.stderr.take().unwrap(), said.clone());
-        Program { child, said }
+        let readers =
+            [listen(child.stdout.take().unwrap(), said.clone()), listen(child.stderr.take().unwrap(), said.clone())];
+        Program { child, said, readers }
     }
 
     pub fn id(&self) -> u32 {
@@ -74,7 +77,7 @@ impl Program {
 
     /// Waits until it has written this text so many times.
     pub async fn says(&mut self, text: &str, times: usize) {
-        let heard = eventually(async || self.said().matches(text).count() >= times || self.has_ended()).await;
+        let heard = eventually(async || self.said().matches(text).count() >= times || self.has_said_all()).await;
         let said = self.said();
         assert!(heard && said.matches(text).count() >= times, "it does not say {text:?} {times} times:\n{said}");
     }
@@ -82,13 +85,13 @@ impl Program {
     /// Where it listens, as soon as it says so.
     pub async fn address(&mut self) -> SocketAddr {
         let port = |said: &str| {
-            let (_, rest) = said.split_once("http://")?;
+            let (_, rest) = said.split_once("http://").or_else(|| said.split_once("https://"))?;
             let (_, port) = rest.split_once(':')?;
             let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
             // Only a whole line has a whole number.
             (port.len() > digits.len()).then(|| digits.parse().ok()).flatten()
         };
-        eventually(async || port(&self.said()).is_some() || self.has_ended()).await;
+        eventually(async || port(&self.said()).is_some() || self.has_said_all()).await;
         let port = port(&self.said()).unwrap_or_else(|| panic!("it does not listen:\n{}", self.said()));
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
     }
@@ -104,6 +107,11 @@ impl Program {
 
     fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// It has ended, and its last words have been read.
+    fn has_said_all(&mut self) -> bool {
+        self.has_ended() && self.readers.iter().all(JoinHandle::is_finished)
     }
 
     /// The most memory that it ever had, in MiB.
@@ -138,12 +146,12 @@ impl Drop for Program {
     }
 }
 
-fn listen(output: impl Read + Send + 'static, said: Arc<Mutex<String>>) {
+fn listen(output: impl Read + Send + 'static, said: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let mut said = said.lock().unwrap();
             said.push_str(&line);
             said.push('\n');
         }
-    });
+    })
 }

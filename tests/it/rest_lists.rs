@@ -155,6 +155,8 @@ async fn joined_lists_have_arguments_of_their_own() {
     let data = api.data(asked, Json::Null).await;
     assert_eq!(body["data"], data["categories"]);
     assert!(body["data"].to_string().contains("Category 1"));
+    let wrong = api.get("/rest/categories?select=items(name)&items.limt=2").await.json();
+    assert!(wrong["error"]["message"].as_str().unwrap().contains("did you mean \"items.limit\"?"), "{wrong}");
 }
 
 #[tokio::test]

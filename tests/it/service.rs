@@ -77,6 +77,11 @@ impl Api {
         Api { server }
     }
 
+    /// Drains, as at the end of the process.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+
     /// What answers behind the wires.
     pub fn engine(&self) -> Arc<Engine> {
         match &*self.server.state().status() {

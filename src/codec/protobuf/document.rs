@@ -34,6 +34,29 @@ pub(super) fn root(
     out: &mut Vec<u8>,
     trail: &mut Trail,
 ) -> Result<(), Stop> {
+    whole(shape, columns, out, trail, |walk, scan, place| walk.body(value, scan, place))
+}
+
+/// Writes a row that is one jsonb value as the field of this number.
+pub(super) fn numbered(
+    number: u32,
+    value: &Document,
+    shape: &shape::Document,
+    columns: &Columns<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<(), Stop> {
+    let field = Tagged { tag: Tag::new(number, value.wire_type()), zero_is_absent: false };
+    whole(shape, columns, out, trail, |walk, scan, place| walk.tagged(value, field, scan, place))
+}
+
+fn whole(
+    shape: &shape::Document,
+    columns: &Columns<'_>,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+    write: impl FnOnce(&mut Walk<'_>, &mut Scan<'_>, Place<'_>) -> Result<(), Fault>,
+) -> Result<(), Stop> {
     let none = Name::from("");
     let name = match shape {
         shape::Document::Abstract { type_name, .. } => type_name,
@@ -43,7 +66,7 @@ pub(super) fn root(
     let place = Place { path: &Path::ROW, type_name: name, field: name };
     let text = columns.at(0)?.map(pg::jsonb).transpose()?;
     let written = match text {
-        Some(text) => Walk { keys: Keys::Unique, out, trail }.body(value, &mut Scan::new(text), place),
+        Some(text) => write(&mut Walk { keys: Keys::Unique, out, trail }, &mut Scan::new(text), place),
         None => Err(Fault::Null),
     };
     let reason = || text.map_or_else(|| NULL_ITEM.to_owned(), |text| document::misfit(shape, text));

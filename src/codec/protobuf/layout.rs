@@ -304,7 +304,7 @@ fn missing(message: &str, name: &str) -> Unnumbered {
 // === impl Document ===
 
 impl Document {
-    fn wire_type(&self) -> WireType {
+    pub(super) fn wire_type(&self) -> WireType {
         match self {
             Document::Scalar(scalar) => wire_type_of(*scalar),
             Document::Enum(_) => WireType::Varint,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reader::Object;
-use super::{Entity, Federation};
+use super::{ComposeDirective, Entity, Federation};
 
 /// The block under either of its names.
 pub fn block(object: &mut Object) -> Option<Federation> {
@@ -19,7 +19,6 @@ fn federation(object: &mut Object) -> Federation {
     if object.get("apollo_version").is_some_and(|version| version.as_u64() != Some(2)) {
         object.refuse("apollo_version", "only version 2 of Apollo Federation is spoken");
     }
-    object.accept(&["schema_url"]);
     object.without_effect("circuit_breaker", "set it in fraiseql.toml, [federation.circuit_breaker]");
     let shareable_path = object.path_of("shareable_types");
     let shareable = object.texts("shareable_types").into_iter().enumerate();
@@ -28,6 +27,8 @@ fn federation(object: &mut Object) -> Federation {
         enabled: object.optional_flag("enabled").unwrap_or(true),
         service_name: object.text("service_name"),
         version: object.text("version"),
+        schema_url: object.text("schema_url"),
+        version_file: None,
         entities: object.each("entities", entity),
         shareable_types: shareable.map(|(index, name)| (format!("{shareable_path}[{index}]"), name)).collect(),
         compose_directives: object.each("compose_directives", |directive| {
@@ -36,8 +37,11 @@ fn federation(object: &mut Object) -> Federation {
             } else {
                 directive.texts("import");
             }
-            let name = directive.required_text("name").trim_start_matches('@').to_owned();
-            (name, directive.required_text("url"))
+            ComposeDirective {
+                path: directive.path.clone(),
+                name: directive.required_text("name").trim_start_matches('@').to_owned(),
+                url: directive.required_text("url"),
+            }
         }),
     }
 }

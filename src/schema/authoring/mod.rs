@@ -31,6 +31,7 @@ pub struct Document {
     pub queries: Vec<Operation>,
     pub mutations: Vec<Operation>,
     pub subscriptions: Vec<Operation>,
+    pub directives: Vec<DirectiveDef>,
     pub inject_defaults: InjectDefaults,
     pub federation: Option<Federation>,
 }
@@ -148,6 +149,18 @@ pub struct Scalar {
     pub specified_by_url: Option<String>,
 }
 
+/// A custom directive.
+#[derive(Debug)]
+pub struct DirectiveDef {
+    pub path: String,
+    /// Without the `@`.
+    pub name: String,
+    pub description: Option<String>,
+    pub arguments: Vec<Argument>,
+    pub repeatable: bool,
+    pub locations: Vec<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Query,
@@ -193,7 +206,7 @@ pub struct AutoArguments {
 }
 
 /// Injected into every operation, into every query, into every mutation.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct InjectDefaults {
     pub base: IndexMap<String, Inject>,
     pub queries: IndexMap<String, Inject>,
@@ -206,11 +219,22 @@ pub struct Federation {
     pub enabled: bool,
     pub service_name: Option<String>,
     pub version: Option<String>,
+    pub schema_url: Option<String>,
+    /// The file that says which version, when that is not the schema.
+    pub version_file: Option<String>,
     pub entities: Vec<Entity>,
     /// With the path of each name.
     pub shareable_types: Vec<(String, String)>,
-    /// (name without `@`, URL of its specification).
-    pub compose_directives: Vec<(String, String)>,
+    pub compose_directives: Vec<ComposeDirective>,
+}
+
+#[derive(Debug)]
+pub struct ComposeDirective {
+    pub path: String,
+    /// Without the `@`.
+    pub name: String,
+    /// Of its specification.
+    pub url: String,
 }
 
 #[derive(Debug)]
@@ -254,7 +278,7 @@ fn document(object: &mut Object) -> Document {
         false => types.push(types::object_type(item)),
     });
     inputs.extend(object.each("input_types", types::input));
-    object.accept(&["version", "directives", "fragments"]);
+    object.accept(&["version", "fragments"]);
     for key in ["fact_tables", "aggregate_queries", "observers", "sources"] {
         object.without_effect(key, "");
     }
@@ -274,6 +298,7 @@ fn document(object: &mut Object) -> Document {
         queries: object.each("queries", operations::query),
         mutations: object.each("mutations", operations::mutation),
         subscriptions: object.each("subscriptions", operations::subscription),
+        directives: object.each("directives", types::directive),
         inject_defaults: object.child("inject_defaults", operations::inject_defaults).unwrap_or_default(),
         federation: federation::block(object),
     }

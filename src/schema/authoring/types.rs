@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::reader::{Object, kind_of};
-use super::{Argument, Enum, EnumValue, Field, Input, Interface, Key, Scalar, Type, Union, type_ref};
+use super::{Argument, DirectiveDef, Enum, EnumValue, Field, Input, Interface, Key, Scalar, Type, Union, type_ref};
 use crate::schema::model::{Directive, FieldFederation, TypeRef};
 
 pub fn object_type(object: &mut Object) -> Type {
@@ -109,6 +109,18 @@ pub fn scalar(object: &mut Object) -> Scalar {
         name: object.required_text("name"),
         description: object.text("description"),
         specified_by_url: object.text("specified_by_url"),
+    }
+}
+
+pub fn directive(object: &mut Object) -> DirectiveDef {
+    object.require_list("locations");
+    DirectiveDef {
+        path: object.path.clone(),
+        name: object.required_text("name").trim_start_matches('@').to_owned(),
+        description: object.text("description"),
+        arguments: object.each("arguments", argument),
+        repeatable: object.flag("repeatable"),
+        locations: object.texts("locations"),
     }
 }
 

@@ -1,18 +1,21 @@
 //! Every rule that a schema must keep. Nothing stops at the first problem.
 
+mod federation;
 mod names;
 mod operations;
 mod rest;
 mod rpc;
+mod subgraph;
 mod types;
 mod values;
 
 use std::collections::HashMap;
 
 use super::authoring::reader::Reports;
-use super::authoring::{Document, Enum, Federation, Input, Interface, Type, Union};
+use super::authoring::{Document, Enum, Input, Interface, Type, Union};
 use super::model::Scalar;
 use crate::problem::Problem;
+pub use federation::{minor, needs};
 pub use rest::conflicts;
 pub use values::fit;
 
@@ -23,9 +26,8 @@ pub fn check(document: &Document, reports: &Reports) {
     operations::check(document, &index, reports);
     rest::check(document, &index, reports);
     rpc::check(document, reports);
-    if let Some(federation) = &document.federation {
-        version(federation, reports);
-    }
+    federation::check(document, &index, reports);
+    subgraph::check(document, reports);
     if document.queries.is_empty() {
         let warning = reports.at("queries", "there is no query: only entities can be asked for");
         reports.warn(warning.hint("export_schema() writes queries, export_types() does not"));
@@ -179,17 +181,5 @@ fn column_name(name: Option<&String>, path: String, reports: &Reports) {
     if let Some(name) = name.filter(|name| !is_sql_identifier(name)) {
         let problem = reports.at(path, format!("\"{name}\" is not a column name"));
         reports.refuse(problem.hint("use letters, digits, _ and $, without quotes"));
-    }
-}
-
-fn version(federation: &Federation, reports: &Reports) {
-    if let Some(version) = &federation.version {
-        let number = version.strip_prefix('v').unwrap_or(version);
-        let minor = number.strip_prefix('2').map(|rest| rest.strip_prefix('.').unwrap_or(rest));
-        if !minor.is_some_and(|minor| minor.bytes().all(|byte| byte.is_ascii_digit())) {
-            let path = format!("{}.version", federation.path);
-            let problem = reports.at(path, format!("\"{version}\" is not a version of Apollo Federation 2"));
-            reports.refuse(problem.hint("write \"v2\" or \"v2.3\""));
-        }
     }
 }

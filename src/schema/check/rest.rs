@@ -1,10 +1,12 @@
 //! REST routes that operations ask for: well formed, served by the right method, each once.
 
+use std::collections::HashMap;
+
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Document, Kind, Operation};
 use super::super::model::Model;
 use super::super::name::camel_case;
-use super::super::routes::{Route, routes};
+use super::super::routes::{Method, Route, entity_routes, routes};
 use super::{Index, Known};
 
 pub fn check(document: &Document, index: &Index, reports: &Reports) {
@@ -61,6 +63,17 @@ pub fn conflicts(document: &Document, model: &Model, reports: &Reports) {
             }
         };
         reports.refuse(reports.at(operation(route), reason).hint(hint));
+    }
+    let mut known: HashMap<String, String> = HashMap::new();
+    for route in routes.iter().filter(|route| route.method == Method::Post) {
+        known.insert(route.path.clone(), route.endpoint.to_string());
+    }
+    for (path, name) in entity_routes(model) {
+        let entity = format!("the entity {name}");
+        let Some(first) = known.insert(path.clone(), entity.clone()) else { continue };
+        let at = document.types.iter().find(|ty| ty.name == *name).map(|ty| ty.path.as_str()).unwrap_or_default();
+        let reason = format!("POST {path} is the REST route of {entity} and of {first}");
+        reports.refuse(reports.at(at, reason).hint("give the type another \"plural\", or the other one another path"));
     }
 }
 

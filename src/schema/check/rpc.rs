@@ -9,7 +9,10 @@ use super::super::name::{pascal_case, plural, rpc_subject};
 pub fn check(document: &Document, reports: &Reports) {
     let mut taken: HashMap<String, String> = HashMap::new();
     let queries = document.queries.iter().flat_map(|query| of_query(query).into_iter().map(move |rpc| (rpc, query)));
-    let mutations = document.mutations.iter().map(|mutation| (pascal_case(&mutation.name), mutation));
+    let mutations = document.mutations.iter().flat_map(|mutation| {
+        let name = pascal_case(&mutation.name);
+        [(format!("{name}Stream"), mutation), (name, mutation)]
+    });
     let operations = queries.chain(mutations).map(|(rpc, it)| (rpc, it.name.as_str(), it.path.as_str()));
     let entities = document.types.iter().filter(|ty| !ty.keys.is_empty()).flat_map(|ty| {
         let many = ty.plural.as_deref().map_or_else(|| plural(&pascal_case(&ty.name)), pascal_case);

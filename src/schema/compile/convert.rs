@@ -8,8 +8,9 @@ use indexmap::IndexMap;
 use super::super::authoring::{self, Document, Kind, Operation};
 use super::super::check::{self, Index, Known, NAMED_STRINGS};
 use super::super::model::{
-    Argument, ArgumentRole, ComposeDirective, Endpoint, EnumDef, EnumValue, Federation, Field, InputDef, InterfaceDef,
-    Join, Key, Model, OnDeny, RelationName, RestRoute, Returns, Scalar, ScalarDef, TypeDef, TypeRef, UnionDef,
+    Argument, ArgumentRole, ComposeDirective, DirectiveDef, Endpoint, EnumDef, EnumValue, Federation, Field, InputDef,
+    InterfaceDef, Join, Key, Model, OnDeny, RelationName, RestRoute, Returns, Scalar, ScalarDef, TypeDef, TypeRef,
+    UnionDef,
 };
 use super::super::name::{Name, camel_case, snake_case};
 use super::role_of;
@@ -27,7 +28,13 @@ pub fn model(document: &Document, service: &str) -> Model {
         queries: by_name(document.queries.iter().flat_map(|query| queries(query, &index)), |query| &query.name),
         mutations: by_name(document.mutations.iter().map(|it| endpoint(it, &index)), |it| &it.name),
         subscriptions: by_name(document.subscriptions.iter().map(|it| endpoint(it, &index)), |it| &it.name),
+        directives: by_name(document.directives.iter().map(|it| directive(it, &index)), |it| &it.name),
         federation: document.federation.as_ref().map(federation),
+        inject: {
+            let defaults = &document.inject_defaults;
+            let all = defaults.base.iter().chain(&defaults.queries);
+            all.map(|(name, inject)| (name.clone(), inject.clone())).collect()
+        },
     }
 }
 
@@ -299,14 +306,22 @@ fn added(name: &str, ty: TypeRef, role: ArgumentRole) -> Argument {
     Argument { name: Arc::from(name), ty, default: None, description: None, deprecated: None, role }
 }
 
+fn directive(declared: &authoring::DirectiveDef, index: &Index) -> DirectiveDef {
+    DirectiveDef {
+        name: Name::from(declared.name.as_str()),
+        description: declared.description.clone(),
+        arguments: by_name(declared.arguments.iter().map(|it| argument(it, ArgumentRole::Value, index)), |it| &it.name),
+        repeatable: declared.repeatable,
+        locations: declared.locations.clone(),
+    }
+}
+
 fn federation(block: &authoring::Federation) -> Federation {
-    let version = block.version.as_deref().unwrap_or("v2");
     let compose = block.compose_directives.iter();
     Federation {
         service_name: block.service_name.clone().unwrap_or_default(),
-        version: if version.starts_with('v') { version.to_owned() } else { format!("v{version}") },
-        compose_directives: compose
-            .map(|(name, url)| ComposeDirective { name: name.clone(), url: url.clone() })
-            .collect(),
+        minor: check::minor(block),
+        schema_url: block.schema_url.clone(),
+        compose_directives: compose.map(|it| ComposeDirective { name: it.name.clone(), url: it.url.clone() }).collect(),
     }
 }

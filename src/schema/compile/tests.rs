@@ -317,7 +317,7 @@ fn keys_come_from_the_type_the_block_and_the_project() {
     assert!(keys(&model, "Address").is_empty() && model.types["Address"].shareable);
     assert!(model.types["Maker"].fields["id"].federation.shareable);
     let federation = model.federation.expect("a federation");
-    assert_eq!((federation.service_name.as_str(), federation.version.as_str()), ("order-service", "v2.3"));
+    assert_eq!((federation.service_name.as_str(), federation.minor), ("order-service", Some(3)));
     assert_eq!(federation.compose_directives[0].name, "custom");
     let warnings: Vec<_> = warnings.iter().map(|warning| warning.reason.as_str()).collect();
     assert_eq!(warnings, ["Address is left out of the entities: Address has no field \"id\""]);
@@ -346,7 +346,7 @@ fn a_wrong_entity_of_the_project_is_told_in_its_file() {
     assert_eq!(
         shown(&problems),
         "fraiseql.toml:12:1: federation.entities[0].name: there is no type \"Usr\"\n  hint: did you mean \"User\"?\n\
-         fraiseql.toml:12:1: federation.entities[1].key_fields: User has no field \"nmae\"\n  hint: did you mean \"name\"?\n\
+         fraiseql.toml:12:1: federation.entities[1].key_fields: the key \"nmae\" of User: User has no field \"nmae\"\n  hint: did you mean \"name\"?\n\
          fraiseql.toml:12:1: federation.entities[2].name: Address is embedded: there is no relation to look the key up in\n  \
          hint: give the type a sql_source\n"
     );

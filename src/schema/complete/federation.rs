@@ -4,8 +4,6 @@
 //! added to them. The published SDKs list types in the block that cannot be entities (no such field,
 //! no relation); these are left out with a warning, since their authors never wrote them.
 
-use std::collections::HashSet;
-
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Document, Entity, Federation, Field, Key};
 use super::super::compile::{Project, ProjectFederation};
@@ -31,11 +29,14 @@ pub fn settle(document: &mut Document, project: &Project, reports: &Reports) {
             service_name: given(|federation| &federation.service_name)
                 .or(block.service_name)
                 .or_else(|| Some(project.service.clone())),
+            version_file: in_toml
+                .filter(|federation| federation.version.is_some() || federation.schema_url.is_some())
+                .map(|federation| federation.file.clone()),
             version: given(|federation| &federation.version).or(block.version),
+            schema_url: given(|federation| &federation.schema_url).or(block.schema_url),
             ..block
         });
     }
-    warn_of_own_requirements(document, reports);
 }
 
 fn empty() -> Federation {
@@ -44,6 +45,8 @@ fn empty() -> Federation {
         enabled: true,
         service_name: None,
         version: None,
+        schema_url: None,
+        version_file: None,
         entities: Vec::new(),
         shareable_types: Vec::new(),
         compose_directives: Vec::new(),
@@ -62,14 +65,14 @@ fn shapes(document: &Document) -> Shapes {
 
 /// Keys, `requires` and `provides` that types and interfaces declare themselves.
 fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) {
-    let refuse = |path: &str, Mistake { reason, hint }: Mistake| {
-        reports.refuse(Problem { hint, ..reports.at(path, reason) });
+    let refuse = |path: &str, said: String, Mistake { reason, hint }: Mistake| {
+        reports.refuse(Problem { hint, ..reports.at(path, format!("{said}: {reason}")) });
     };
     let keys = |type_name: &str, keys: &mut Vec<Key>| {
         for key in keys {
             match settled(&key.fields, type_name, shapes, Lists::Refused) {
                 Ok(fields) => key.fields = field_set::print(&fields),
-                Err(mistake) => refuse(&key.path, mistake),
+                Err(mistake) => refuse(&key.path, format!("the key \"{}\" of {type_name}", key.fields), mistake),
             }
         }
     };
@@ -84,7 +87,10 @@ fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) 
                 let Some(text) = set else { continue };
                 match settled(text, selects_from, shapes, Lists::Allowed) {
                     Ok(fields) => *set = Some(field_set::print(&fields)),
-                    Err(mistake) => refuse(&format!("{}.federation.{key}", field.path), mistake),
+                    Err(mistake) => {
+                        let said = format!("{type_name}.{} {key} \"{text}\"", field.name);
+                        refuse(&format!("{}.federation.{key}", field.path), said, mistake);
+                    }
                 }
             }
         }
@@ -92,7 +98,8 @@ fn settle_declared(document: &mut Document, shapes: &Shapes, reports: &Reports) 
     for ty in &mut document.types {
         keys(&ty.name, &mut ty.keys);
         fields(&ty.name, &mut ty.fields);
-        if let Some(key) = ty.keys.iter().find(|key| key.resolvable && ty.embedded) {
+        let is_nowhere = ty.embedded && !ty.lives_elsewhere();
+        if let Some(key) = ty.keys.iter().find(|key| key.resolvable && is_nowhere) {
             let reason = format!("{} is embedded: there is no relation to look the key up in", ty.name);
             reports.refuse(
                 reports.at(&key.path, reason).hint("give the type a sql_source, or the key \"resolvable\": false"),
@@ -181,7 +188,10 @@ fn add_toml(document: &mut Document, federation: &ProjectFederation, shapes: &Sh
                     keys.push(Key { path: String::new(), fields, resolvable: true });
                 }
             }
-            Err(Mistake { reason, hint }) => reports.refuse(Problem { reason, hint, ..at("key_fields") }),
+            Err(Mistake { reason, hint }) => {
+                let reason = format!("the key \"{}\" of {}: {reason}", key_text(&entity.key_fields), entity.name);
+                reports.refuse(Problem { reason, hint, ..at("key_fields") });
+            }
         }
     }
 }
@@ -195,22 +205,4 @@ fn unknown_type(document: &Document, problem: Problem, name: &str) -> Problem {
     let known = document.types.iter().map(|ty| ty.name.as_str());
     let known = known.chain(document.interfaces.iter().map(|interface| interface.name.as_str()));
     Problem { reason: format!("there is no type \"{name}\""), ..problem }.nearest(name, known)
-}
-
-/// Composition refuses `@requires` of a field that this subgraph resolves itself.
-fn warn_of_own_requirements(document: &Document, reports: &Reports) {
-    for ty in &document.types {
-        let external: HashSet<&str> =
-            ty.fields.iter().filter(|field| field.federation.external).map(|field| field.name.as_str()).collect();
-        for field in &ty.fields {
-            let required = field.federation.requires.as_deref().and_then(|set| field_set::parse(set).ok());
-            for own in
-                required.iter().flatten().filter(|own| own.fields.is_empty() && !external.contains(own.name.as_str()))
-            {
-                let reason = format!("requires \"{}\", which is not external: composition will refuse it", own.name);
-                let warning = reports.at(format!("{}.federation.requires", field.path), reason);
-                reports.warn(warning.hint(format!("mark {}.{} \"external\": true", ty.name, own.name)));
-            }
-        }
-    }
 }

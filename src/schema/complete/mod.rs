@@ -3,6 +3,7 @@
 //! After this every default stands in the document itself, so that the checks and the conversion
 //! need no rule twice.
 
+mod directives;
 mod federation;
 
 use std::collections::HashSet;
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::authoring::reader::Reports;
-use super::authoring::{Document, Field, Interface, Operation};
+use super::authoring::{Document, Field, Interface, Operation, Type};
 use super::compile::Project;
+use super::field_set;
 use super::model::{FieldFederation, Inject, TypeRef};
 use super::name::snake_case;
 
@@ -21,6 +23,7 @@ pub fn complete(document: &mut Document, project: &Project, reports: &Reports) {
     inject(document);
     federation::settle(document, project, reports);
     relations(document);
+    directives::define(document);
 }
 
 /// SDKs of the family let a type implement Relay's `Node` without declaring it.
@@ -54,10 +57,26 @@ fn declare_node(document: &mut Document) {
     }
 }
 
+// === impl Type ===
+
+impl Type {
+    /// Whether nothing of a type but its keys is this service's own: it is known by what other services say
+    /// of it, and what is computed from that. The SDKs write a relation for such types too.
+    pub(super) fn lives_elsewhere(&self) -> bool {
+        let is_theirs = |field: &Field| field.federation.external || field.function.is_some();
+        let of_key = |name: &str| {
+            let sets = self.keys.iter().filter_map(|key| field_set::parse(&key.fields).ok());
+            sets.flatten().any(|selected| selected.name == name)
+        };
+        let says_so = self.extends || self.fields.iter().any(is_theirs);
+        says_so && !self.keys.is_empty() && self.fields.iter().all(|field| is_theirs(field) || of_key(&field.name))
+    }
+}
+
 /// What an operation injects itself wins over the defaults. Subscriptions get those for everything:
 /// a tenant's rows must not leak through the one kind that nobody thought of.
 fn inject(document: &mut Document) {
-    let defaults = std::mem::take(&mut document.inject_defaults);
+    let defaults = document.inject_defaults.clone();
     let add = |operations: &mut Vec<Operation>, more: &[&IndexMap<String, Inject>]| {
         for operation in operations {
             for (name, inject) in more.iter().flat_map(|defaults| defaults.iter()) {
@@ -78,7 +97,14 @@ fn relations(document: &mut Document) {
         asked.map(|query| query.item.as_str()).collect()
     };
     let (asked, asked_without_source) = (of_queries(false), of_queries(true));
+    let all_fields = document.types.iter().flat_map(|ty| &ty.fields);
+    let joined: HashSet<String> =
+        all_fields.filter(|field| field.join.is_some()).map(|field| field.ty.innermost().to_string()).collect();
     for ty in &mut document.types {
+        if ty.lives_elsewhere() && !asked.contains(ty.name.as_str()) && !joined.contains(&ty.name) {
+            ty.sql_source = None;
+            continue;
+        }
         if ty.is_error && !asked.contains(ty.name.as_str()) {
             ty.sql_source = None;
         }

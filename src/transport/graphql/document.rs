@@ -1,7 +1,7 @@
 //! Documents: parsed, bounded and validated once per text.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::executable::Operation as OperationDef;
@@ -11,6 +11,7 @@ use apollo_compiler::{ExecutableDocument, Node, Schema as TypeSystem};
 use lru::LruCache;
 
 use super::forms::Root;
+use super::hints::{Hints, hints};
 use super::respond::{Failure, GraphqlError};
 use super::rules;
 use super::variables::{Variable, variables};
@@ -47,7 +48,9 @@ pub struct Operation {
     pub variables: Vec<Variable>,
     /// Positions of the variables that decide `@skip` and `@include`.
     pub conditions: Vec<usize>,
-    /// The roots by the values of those variables.
+    /// The roots where no variable decides anything.
+    pub always: OnceLock<Vec<Root>>,
+    /// The roots by the values of the variables that decide.
     pub roots: Mutex<LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>>,
 }
 
@@ -56,11 +59,13 @@ impl Document {
     pub fn parse(text: &str, types: &Valid<TypeSystem>, limits: DocumentLimits) -> Result<Document, Failure> {
         let mut parser = Parser::new().token_limit(TOKENS_MAX).recursion_limit(RECURSION_MAX);
         let parsed = parser.parse_ast(text, "document.graphql");
-        let parsed = parsed.map_err(|failed| Failure::of("GRAPHQL_PARSE_FAILED", diagnostics(&failed.errors)))?;
+        let parsed =
+            parsed.map_err(|failed| Failure::of("GRAPHQL_PARSE_FAILED", diagnostics(&failed.errors, &Hints::new())))?;
         limits.check(&parsed)?;
-        let executable = parsed
-            .to_executable_validate(types)
-            .map_err(|failed| Failure::of("GRAPHQL_VALIDATION_FAILED", diagnostics(&failed.errors)))?;
+        let executable = parsed.to_executable_validate(types).map_err(|failed| {
+            let errors = diagnostics(&failed.errors, &hints(&parsed, types));
+            Failure::of("GRAPHQL_VALIDATION_FAILED", errors)
+        })?;
         let violations = rules::check(types, &executable);
         if !violations.is_empty() {
             let errors = violations.into_iter().map(|violation| GraphqlError {
@@ -75,7 +80,16 @@ impl Document {
             let capacity = std::num::NonZeroUsize::new(FORMS_MAX).unwrap_or(std::num::NonZeroUsize::MIN);
             let roots = Mutex::new(LruCache::with_hasher(capacity, ahash::RandomState::new()));
             let name = definition.name.as_ref().map(ToString::to_string);
-            (name, Arc::new(Operation { definition: definition.clone(), variables, conditions, roots }))
+            (
+                name,
+                Arc::new(Operation {
+                    definition: definition.clone(),
+                    variables,
+                    conditions,
+                    always: OnceLock::new(),
+                    roots,
+                }),
+            )
         });
         Ok(Document { operations: operations.collect(), executable })
     }
@@ -97,14 +111,26 @@ impl Document {
     }
 }
 
-fn diagnostics(list: &DiagnosticList) -> Vec<GraphqlError> {
+/// What the library calls names that nobody declared.
+const UNKNOWN: [&str; 4] = ["UndefinedField", "UndefinedArgument", "UndefinedInputValue", "UndefinedEnumValue"];
+
+/// The library takes a field that is wrong out of its selection set, and then misses the set: only the first is told.
+fn diagnostics(list: &DiagnosticList, hints: &Hints) -> Vec<GraphqlError> {
+    const TAKEN_OUT: [&str; 3] = ["UndefinedField", "SubselectionOnScalarType", "SubselectionOnEnumType"];
+    let has_lost_fields =
+        list.iter().any(|found| found.error.unstable_error_name().is_some_and(|name| TAKEN_OUT.contains(&name)));
     list.iter()
+        .filter(|found| !has_lost_fields || found.error.unstable_error_name() != Some("MissingSubselection"))
         .map(|diagnostic| {
             let error = diagnostic.to_json();
-            GraphqlError {
-                locations: error.locations.iter().map(|found| (found.line, found.column)).collect(),
-                ..GraphqlError::new(error.message)
-            }
+            let locations: Vec<_> = error.locations.iter().map(|found| (found.line, found.column)).collect();
+            let is_unknown = diagnostic.error.unstable_error_name().is_some_and(|name| UNKNOWN.contains(&name));
+            let hint = locations.first().filter(|_| is_unknown).and_then(|place| hints.get(place));
+            let message = match hint {
+                Some(hint) => format!("{}; {hint}", error.message),
+                None => error.message,
+            };
+            GraphqlError { locations, ..GraphqlError::new(message) }
         })
         .collect()
 }

@@ -16,6 +16,7 @@ use super::encode::{Encoded, encode, mismatch_error};
 use super::forms::{Forms, Root, RootKind, mutate, read};
 use super::request::Request;
 use super::respond::{Failure, GraphqlError};
+use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
@@ -32,51 +33,80 @@ pub(super) struct Exchange<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
     pub by_get: bool,
+    /// Of the request.
+    pub body_bytes: usize,
+    /// Whether the answer carries a trace.
+    pub traced: bool,
     pub id: &'a str,
 }
 
 /// What became of one root.
-struct Answer {
-    value: Option<Chunks>,
-    errors: Vec<GraphqlError>,
+pub(super) struct Answer {
+    pub value: Option<Chunks>,
+    pub errors: Vec<GraphqlError>,
+    /// Every entity that the root asks for is left alone for so many seconds.
+    pub open_secs: Option<u64>,
 }
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
-    pub async fn run(&self, request: Request, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+    pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+        let trace = self.traced.then(Trace::start);
         let decode = tracing::debug_span!("decode").entered();
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
-        let operation = document.operation(request.operation_name.as_deref())?.clone();
+        let operation = document.operation(request.operation_name.as_deref())?;
         let root_type = self.root_type(&operation.definition)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, request.variables, &self.graphql.accepted, sources)
-            .map_err(|errors| Failure::of("BAD_USER_INPUT", errors))?;
-        let roots = self.roots(&document, &operation, root_type, &given)?;
+        let sent = request.variables.as_deref();
+        let given = coerce_variables(&operation.variables, sent, &self.graphql.accepted, sources)?;
+        let kept;
+        let roots: &[Root] = if operation.conditions.is_empty() {
+            match operation.always.get() {
+                Some(roots) => roots,
+                None => {
+                    let built = self.built(&document, operation, root_type, &given)?;
+                    operation.always.get_or_init(|| built)
+                }
+            }
+        } else {
+            kept = self.roots(&document, operation, root_type, &given)?;
+            &kept
+        };
+        self.check_length(roots)?;
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
         // Mutations run one after the other (specification, section 6.2.2).
         if roots.len() == 1 || root_type == "Mutation" {
-            for root in roots.iter() {
-                answers.push(self.root(root, &given, budget).await);
+            for root in roots {
+                answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
             }
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.root(root, &given, budget).boxed());
+                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
                 answers.push(answer);
             }
         }
+        if let Some(secs) = all_open(&answers) {
+            return Err(Failure::open(secs, answers.into_iter().flat_map(|answer| answer.errors).collect()));
+        }
         let is_introspection = |root: &Root| matches!(root.kind, RootKind::Introspection);
         let introspected = match roots.iter().any(is_introspection) {
-            true => Some(self.introspect(&document, &operation, &given)?),
+            true => Some(self.introspect(&document, operation, &given)?),
             false => None,
         };
-        Ok(assemble(&roots, answers, introspected.as_ref()))
+        let trace = trace.map(|trace| {
+            let schema = self.engine.schema_for(self.caller);
+            let (document, variables) = (&document.executable, operation.variables.as_slice());
+            let forms = Forms { schema: &schema, document, variables, given: &given };
+            trace.finish(&forms, &operation.definition.selection_set)
+        });
+        Ok(assemble(roots, answers, introspected.as_ref(), trace))
     }
 
     fn root_type(&self, definition: &OperationDef) -> std::result::Result<&'static str, Failure> {
@@ -91,7 +121,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The roots of an operation, from its cache or built for these conditions.
+    /// The roots of an operation for the values of its conditions, from its cache or built for them.
     fn roots(
         &self,
         document: &Document,
@@ -104,27 +134,50 @@ impl Exchange<'_> {
         if let Some(roots) = key.and_then(|key| lock(operation).get(&key).cloned()) {
             return Ok(roots);
         }
-        let schema = self.engine.schema();
-        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
-        let roots = forms.roots(root_type, &operation.definition.selection_set).map_err(|error| {
-            Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)])
-        })?;
-        let roots = Arc::new(roots);
+        let roots = Arc::new(self.built(document, operation, root_type, given)?);
         if let Some(key) = key {
             lock(operation).put(key, roots.clone());
         }
         Ok(roots)
     }
 
+    fn built(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        root_type: &'static str,
+        given: &Given,
+    ) -> std::result::Result<Vec<Root>, Failure> {
+        let schema = self.engine.schema_for(self.caller);
+        let forms = Forms { schema: &schema, document: &document.executable, variables: &operation.variables, given };
+        forms
+            .roots(root_type, &operation.definition.selection_set)
+            .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
+    }
+
+    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, budget).await };
+        let start = trace.elapsed();
+        let answer = self.root(root, given, budget).await;
+        trace.add(&root.key, start, &answer);
+        answer
+    }
+
     async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let intent = match &root.kind {
             RootKind::TypeName(name) => {
                 let mut value = Chunks::default();
                 value.push(format!("\"{name}\"").as_bytes());
-                return Answer { value: Some(value), errors: Vec::new() };
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
-            RootKind::Introspection => return Answer { value: None, errors: Vec::new() },
+            RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
+            RootKind::Service(parts) => {
+                let mut value = Chunks::default();
+                value.push(self.graphql.service(parts).to_string().as_bytes());
+                return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
+            }
+            RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
             RootKind::Unimplemented => {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
@@ -136,7 +189,7 @@ impl Exchange<'_> {
             Ok(intent) => intent,
             Err(error) => return self.failed(root, &error),
         };
-        match self.encoded(intent, budget).await {
+        match self.encoded(&intent, budget).await {
             Ok(encoded) => {
                 let errors = encoded.mismatches.iter();
                 let errors: Vec<GraphqlError> =
@@ -144,19 +197,19 @@ impl Exchange<'_> {
                 if !errors.is_empty() {
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
-                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors }
+                Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
             }
             Err(error) => self.failed(root, &error),
         }
     }
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
-    async fn encoded(&self, intent: Intent, budget: &Budget) -> Result<Encoded> {
+    async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
         // What has been written must not be written again.
         let mut tries = if matches!(intent, Intent::Read(_)) { REBINDS_MAX } else { 0 };
         loop {
             let seen = self.engine.generation();
-            let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
                 Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
                 result => return result,
@@ -165,12 +218,12 @@ impl Exchange<'_> {
         }
     }
 
-    fn failed(&self, root: &Root, error: &Error) -> Answer {
+    pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];
-        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)] }
+        Answer { value: None, errors: vec![GraphqlError::of(error, path, root.location, self.id)], open_secs: None }
     }
 
     /// `__schema` and `__type`, answered from the type system.
@@ -199,6 +252,12 @@ impl Exchange<'_> {
     }
 }
 
+/// Seconds, where nothing was asked but entities that are all left alone.
+fn all_open(answers: &[Answer]) -> Option<u64> {
+    let all: Option<Vec<u64>> = answers.iter().map(|answer| answer.open_secs).collect();
+    all?.into_iter().min()
+}
+
 fn lock(operation: &Operation) -> std::sync::MutexGuard<'_, lru::LruCache<u64, Arc<Vec<Root>>, ahash::RandomState>> {
     // A panic while the lock is held cannot leave the cache half changed.
     operation.roots.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -225,7 +284,12 @@ fn conditions_key(conditions: &[usize], given: &Given) -> Option<u64> {
 }
 
 /// `{"data": …, "errors": …}`, with the roots in the order of the document.
-fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_json::Map<String, Json>>) -> Chunks {
+fn assemble(
+    roots: &[Root],
+    answers: Vec<Answer>,
+    introspected: Option<&serde_json::Map<String, Json>>,
+    trace: Option<String>,
+) -> Chunks {
     let is_void = |(root, answer): (&Root, &Answer)| {
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
@@ -249,7 +313,12 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
             }
             (
                 None,
-                RootKind::Read { .. } | RootKind::Mutate { .. } | RootKind::TypeName(_) | RootKind::Unimplemented,
+                RootKind::Read { .. }
+                | RootKind::Mutate { .. }
+                | RootKind::TypeName(_)
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented,
             ) => body.push(b"null"),
         }
     }
@@ -257,6 +326,9 @@ fn assemble(roots: &[Root], answers: Vec<Answer>, introspected: Option<&serde_js
     if !errors.is_empty() {
         body.push(b",\"errors\":");
         body.push(json!(errors).to_string().as_bytes());
+    }
+    if let Some(trace) = trace {
+        body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());
     }
     body.push(b"}");
     body

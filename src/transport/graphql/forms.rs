@@ -4,6 +4,7 @@
 //! combination of condition values; what is left of a repeat is to read its arguments.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use apollo_compiler::ExecutableDocument;
@@ -12,9 +13,10 @@ use apollo_compiler::executable::{Field as FieldNode, Selection as SelectionNode
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use super::describe::output_fields;
+use super::subgraph;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
+use crate::federation::batch::Wanted;
 use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::mutation::input;
 use crate::intent::selection::{
@@ -22,9 +24,11 @@ use crate::intent::selection::{
 };
 use crate::intent::value::Values;
 use crate::intent::{Arguments, Form, Mutate, Read};
+use crate::schema::entities::Behind;
 use crate::schema::model::{Argument, Endpoint, Returns};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
+use crate::type_system::{endpoint_type, output_fields};
 
 /// One root field of an operation.
 pub struct Root {
@@ -42,6 +46,10 @@ pub enum RootKind {
         form: Arc<Form>,
         sites: Vec<Site>,
     },
+    /// `_service`: its fields by their response keys.
+    Service(Vec<(Name, ServicePart)>),
+    /// `_entities`.
+    Entities(EntityRoot),
     /// The first site holds the mutation's own arguments.
     Mutate {
         form: Arc<Form>,
@@ -49,6 +57,19 @@ pub enum RootKind {
     },
     /// Declared, and not served by this build.
     Unimplemented,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServicePart {
+    TypeName,
+    Sdl,
+}
+
+/// What is asked of the entities of every type.
+pub struct EntityRoot {
+    pub wanted: Wanted,
+    sites: HashMap<Name, Vec<Site>>,
+    representations: Option<Template>,
 }
 
 /// A place of a form that takes arguments.
@@ -96,6 +117,8 @@ impl<'a> Forms<'a> {
         match node.name.as_str() {
             TYPENAME => return Ok(root(false, RootKind::TypeName(root_type))),
             "__schema" | "__type" => return Ok(root(true, RootKind::Introspection)),
+            subgraph::SERVICE => return Ok(root(false, RootKind::Service(self.service(nodes)))),
+            subgraph::ENTITIES => return Ok(root(false, RootKind::Entities(self.entities(nodes)?))),
             _ => {}
         }
         let endpoint = match root_type {
@@ -113,9 +136,27 @@ impl<'a> Forms<'a> {
             Returns::Count => Selection::Leaf,
         };
         let form = Arc::new(Form::new(endpoint.name.clone(), selection));
-        let nullable = super::describe::endpoint_type(endpoint).nullable;
         let is_mutation = root_type == "Mutation";
-        Ok(root(nullable, if is_mutation { RootKind::Mutate { form, sites } } else { RootKind::Read { form, sites } }))
+        let kind = if is_mutation { RootKind::Mutate { form, sites } } else { RootKind::Read { form, sites } };
+        Ok(root(endpoint_type(endpoint).nullable, kind))
+    }
+
+    fn service(&self, nodes: &[&'a FieldNode]) -> Vec<(Name, ServicePart)> {
+        let part = |name: &str| if name == "sdl" { ServicePart::Sdl } else { ServicePart::TypeName };
+        self.below("_Service", nodes).into_iter().map(|(key, nodes)| (key.into(), part(&nodes[0].name))).collect()
+    }
+
+    /// What is asked of each type: which of them the representations have is not known before a request.
+    fn entities(&self, nodes: &[&'a FieldNode]) -> Result<EntityRoot> {
+        let (mut wanted, mut all_sites) = (Wanted::default(), HashMap::new());
+        for entity in self.schema.entities().values().filter(|entity| entity.behind == Behind::Object) {
+            let mut sites = vec![Site { item: entity.name.clone(), arguments: Vec::new() }];
+            wanted.add(self.schema, entity, self.object(&entity.name, nodes, &mut sites)?);
+            all_sites.insert(entity.name.clone(), sites);
+        }
+        let written = nodes[0].arguments.iter().find(|argument| &*argument.name == subgraph::REPRESENTATIONS);
+        let representations = written.map(|argument| self.template(&argument.value));
+        Ok(EntityRoot { wanted, sites: all_sites, representations })
     }
 
     fn selection(&self, type_name: &str, nodes: &[&'a FieldNode], sites: &mut Vec<Site>) -> Result<Selection> {
@@ -242,10 +283,12 @@ impl<'a> Forms<'a> {
     }
 
     fn applies(&self, condition: &str, type_name: &str) -> bool {
-        condition == type_name || self.schema.possible_types(condition).iter().any(|object| &*object.name == type_name)
+        condition == type_name
+            || (condition == subgraph::ENTITY && self.schema.entity(type_name).is_some())
+            || self.schema.possible_types(condition).iter().any(|object| &*object.name == type_name)
     }
 
-    fn is_included(&self, directives: &DirectiveList) -> bool {
+    pub fn is_included(&self, directives: &DirectiveList) -> bool {
         let value = |name: &str| {
             let argument = directives.get(name)?.specified_argument_by_name("if")?;
             match &**argument {
@@ -336,6 +379,27 @@ impl Template {
                 Some(Cow::Owned(Json::Object(present.collect::<Map<_, _>>())))
             }
         }
+    }
+}
+
+// === impl EntityRoot ===
+
+impl EntityRoot {
+    /// The representations of one request; a single one stands for a list of one.
+    pub fn representations<'t>(&'t self, given: &'t Given) -> Cow<'t, [Json]> {
+        match self.representations.as_ref().and_then(|template| template.value(given)) {
+            Some(Cow::Borrowed(Json::Array(items))) => Cow::Borrowed(items),
+            Some(Cow::Borrowed(single)) => Cow::Borrowed(std::slice::from_ref(single)),
+            Some(Cow::Owned(Json::Array(items))) => Cow::Owned(items),
+            Some(Cow::Owned(single)) => Cow::Owned(vec![single]),
+            None => Cow::Owned(Vec::new()),
+        }
+    }
+
+    /// The arguments of the lists that are joined to entities of a type.
+    pub fn arguments(&self, schema: &Schema, name: &str, given: &Given, values: &mut Values) -> Result<Vec<Arguments>> {
+        let sites = self.sites.get(name).map(Vec::as_slice).unwrap_or_default();
+        sites.iter().map(|site| site.arguments(schema, given, values)).collect()
     }
 }
 

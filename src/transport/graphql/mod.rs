@@ -4,15 +4,18 @@
 //! roots once per combination of conditions. What is left of a repeat is to read the variables, ask
 //! the engine, and write what comes back.
 
-pub mod describe;
 mod document;
 mod encode;
+mod entities;
 mod execute;
 mod forms;
+mod hints;
 pub mod page;
 mod request;
 mod respond;
 mod rules;
+mod subgraph;
+mod trace;
 mod variables;
 
 use std::borrow::Cow;
@@ -29,20 +32,23 @@ use http::{HeaderValue, Method, Response, header};
 use http_body_util::BodyExt;
 use moka::sync::Cache;
 
-use self::describe::{Spelling, sdl};
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::forms::{Forms, RootKind, mutate, read};
+use self::forms::{Forms, RootKind, ServicePart, mutate, read};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
+use self::subgraph::extension;
 use self::variables::coerce_variables;
 use crate::auth::Caller;
 use crate::engine::Engine;
 use crate::error::{Code, Error};
+use crate::federation;
+use crate::federation::batch::REPRESENTATION_BYTES;
 use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
 use crate::transport::body::{Budget, Chunks, body_of};
+use crate::type_system::{Marks, Spelling, sdl};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
 /// parsed document takes about 25 times its text, and a short one no less than one of
@@ -61,6 +67,8 @@ pub struct Options {
     pub limits: DocumentLimits,
     pub body_bytes_max: usize,
     pub response_bytes_max: usize,
+    /// Of one `_entities`; a body that asks for entities may be longer for that.
+    pub representations_max: usize,
 }
 
 /// The GraphQL wire of one schema.
@@ -70,6 +78,10 @@ pub struct Graphql {
     published: String,
     described: Valid<TypeSystem>,
     implementers: HashMap<Name, Implementers>,
+    /// What `_service` answers, where the schema is a subgraph.
+    service_sdl: String,
+    /// Bytes by which a body of representations may be longer than others.
+    entity_bytes_max: usize,
     /// What documents are validated against.
     accepted: Valid<TypeSystem>,
     documents: Cache<Arc<str>, Arc<Document>, ahash::RandomState>,
@@ -85,16 +97,22 @@ impl Graphql {
     /// Fails only when a compiled schema has no valid GraphQL form, which the compiler should have
     /// refused.
     pub fn new(schema: &Schema, options: Options) -> Result<Graphql, String> {
-        let published = sdl(schema, Spelling::Published);
+        let published = sdl(schema, Spelling::Published, &Marks::default());
         let parse = |text: &str| {
             TypeSystem::parse_and_validate(text, "schema.graphql").map_err(|failed| failed.errors.to_string())
         };
-        let described = parse(&published)?;
+        let extension = extension(schema);
+        let described = parse(&format!("{published}{extension}"))?;
+        let accepted = parse(&format!("{}{extension}", sdl(schema, Spelling::Accepted, &Marks::default())))?;
+        let is_subgraph = schema.model().federation.is_some();
+        let representations_max = if is_subgraph { options.representations_max } else { 0 };
         Ok(Graphql {
+            service_sdl: if is_subgraph { federation::sdl::sdl(schema.model()) } else { String::new() },
+            entity_bytes_max: representations_max.saturating_mul(REPRESENTATION_BYTES),
             options,
             implementers: described.implementers_map(),
             described,
-            accepted: parse(&sdl(schema, Spelling::Accepted))?,
+            accepted,
             published,
             documents: Cache::builder()
                 .max_capacity(DOCUMENTS_BYTES_MAX)
@@ -114,6 +132,15 @@ impl Graphql {
 
     /// Answers one HTTP request.
     pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = self.answer(engine, caller, request, id).await;
+        if is_head {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    async fn answer(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if self.options.playground && wants_html(&parts.method, &parts.headers) {
             return self.page();
@@ -122,19 +149,31 @@ impl Graphql {
             Ok(media) => media,
             Err(failure) => return refusal(&failure, MediaType::Json),
         };
+        let mut bytes = Bytes::new();
         let requests = match parts.method {
-            Method::GET => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
-            Method::POST => self.body(&parts.headers, body).await,
+            Method::GET | Method::HEAD => Request::from_query(parts.uri.query().unwrap_or_default()).map(Requests::One),
+            Method::POST => match self.body(&parts.headers, body).await {
+                Ok(read) => {
+                    bytes = read;
+                    Request::from_body(&bytes, self.options.batching)
+                }
+                Err(failure) => Err(failure),
+            },
             _ => {
-                let failure = Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET for queries");
-                Err(Failure { allow: Some("GET, POST"), ..failure })
+                let failure =
+                    Failure::http(Code::MethodNotAllowed, "GraphQL is asked by POST, or by GET and HEAD for queries");
+                Err(Failure { allow: Some("GET, HEAD, POST, OPTIONS"), ..failure })
             }
         };
+        let body_bytes = bytes.len();
         let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
         };
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get: parts.method == Method::GET, id };
+        let by_get = parts.method != Method::POST;
+        let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
+        let traced = asks_for_trace && !self.service_sdl.is_empty();
+        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, id };
         let budget = Budget::new(self.options.response_bytes_max);
         match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
@@ -157,18 +196,15 @@ impl Graphql {
         refusal(&Failure::http(error.code, error.message.as_str()), media)
     }
 
-    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Requests, Failure> {
+    async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Bytes, Failure> {
         if !is_json(headers) {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
         let max = self.options.body_bytes_max;
-        let limited = http_body_util::Limited::new(body, max);
+        let limited = http_body_util::Limited::new(body, max.saturating_add(self.entity_bytes_max));
         match limited.collect().await {
-            Ok(collected) => Request::from_body(&collected.to_bytes(), self.options.batching),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::http(
-                Code::PayloadTooLarge,
-                format!("the body is larger than {max} bytes ([server] max_body_bytes)"),
-            )),
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(max)),
             Err(_) => Err(Failure::malformed("the body ended early")),
         }
     }
@@ -184,14 +220,14 @@ impl Graphql {
     }
 
     /// The text of a request, by itself or by its hash.
-    fn text<'r>(&self, request: &'r Request) -> Result<Cow<'r, str>, Failure> {
+    fn text<'r>(&self, request: &'r Request<'_>) -> Result<Cow<'r, str>, Failure> {
         match (&request.query, &request.hash) {
             (Some(text), None) => Ok(Cow::Borrowed(text)),
             (Some(text), Some(hash)) => {
                 if !Request::hash_matches(text, hash) {
                     return Err(Failure::malformed("provided sha does not match query"));
                 }
-                self.persisted.insert(hash.clone(), text.as_str().into());
+                self.persisted.insert(hash.clone(), text.as_ref().into());
                 Ok(Cow::Borrowed(text))
             }
             (None, Some(hash)) => match self.persisted.get(hash) {
@@ -215,8 +251,8 @@ impl Graphql {
         let document = self.document(query).map_err(said)?;
         let operation = document.operation(None).map_err(said)?;
         let sources = &document.executable.sources;
-        let given = coerce_variables(&operation.variables, variables, &self.accepted, sources)
-            .map_err(|errors| said(Failure::of("BAD_USER_INPUT", errors)))?;
+        let sent = serde_json::value::to_raw_value(&variables).map_err(|error| vec![error.to_string()])?;
+        let given = coerce_variables(&operation.variables, Some(&sent), &self.accepted, sources).map_err(said)?;
         let forms = Forms { schema, document: &document.executable, variables: &operation.variables, given: &given };
         let one = |error: crate::error::Error| vec![error.to_string()];
         let root_type = match operation.definition.operation_type {
@@ -230,11 +266,24 @@ impl Graphql {
             let intent = match &root.kind {
                 RootKind::Read { form, sites } => read(schema, form, sites, &given).map(Intent::Read),
                 RootKind::Mutate { form, sites } => mutate(schema, form, sites, &given).map(Intent::Mutate),
-                RootKind::TypeName(_) | RootKind::Introspection | RootKind::Unimplemented => continue,
+                RootKind::TypeName(_)
+                | RootKind::Introspection
+                | RootKind::Service(_)
+                | RootKind::Entities(_)
+                | RootKind::Unimplemented => continue,
             };
             intents.push((root.key.to_string(), intent.map_err(one)?));
         }
         Ok(intents)
+    }
+
+    /// The value of `_service`.
+    fn service(&self, parts: &[(crate::schema::name::Name, ServicePart)]) -> serde_json::Value {
+        let value = |part: &ServicePart| match part {
+            ServicePart::TypeName => "_Service",
+            ServicePart::Sdl => &self.service_sdl,
+        };
+        parts.iter().map(|(key, part)| (key.to_string(), serde_json::Value::from(value(part)))).collect()
     }
 
     /// GraphiQL.

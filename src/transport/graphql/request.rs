@@ -1,31 +1,35 @@
 //! HTTP requests → GraphQL requests, and the negotiation of media types.
 //!
-//! GraphQL over HTTP, sections 4 to 6.
+//! GraphQL over HTTP, sections 4 to 6. What a request says is borrowed from its bytes, and its variables
+//! stay text until it is known what they have to be.
+
+use std::borrow::Cow;
 
 use http::{HeaderMap, Method, header};
 use percent_encoding::percent_decode_str;
 use ring::digest;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::value::RawValue;
 
 use super::respond::Failure;
 use crate::error::Code;
 
 /// What a client asks to be run.
-#[derive(Debug, Default)]
-pub struct Request {
-    pub query: Option<String>,
-    pub operation_name: Option<String>,
-    pub variables: Map<String, Json>,
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub query: Option<Cow<'a, str>>,
+    pub operation_name: Option<Cow<'a, str>>,
+    /// An object.
+    pub variables: Option<Cow<'a, RawValue>>,
     /// The hash of a persisted query, in lower-case hex.
     pub hash: Option<String>,
 }
 
 /// The body of a POST. A batch of one is answered by a list of one.
 #[derive(Debug)]
-pub enum Requests {
-    One(Request),
-    Batch(Vec<Request>),
+pub enum Requests<'a> {
+    One(Request<'a>),
+    Batch(Vec<Request<'a>>),
 }
 
 /// The media type of an answer.
@@ -38,12 +42,19 @@ pub enum MediaType {
 /// The members of a request; others are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<Map<String, Json>>,
+struct Body<'a> {
+    #[serde(borrow)]
+    query: Option<Text<'a>>,
+    #[serde(borrow)]
+    operation_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    variables: Option<&'a RawValue>,
     extensions: Option<Extensions>,
 }
+
+/// serde borrows a text that stands by itself, but none within an `Option`.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,9 +70,9 @@ struct PersistedQuery {
 
 // === impl Request ===
 
-impl Request {
+impl<'a> Request<'a> {
     /// Reads the body of a POST: one request, or several where `batching` is on.
-    pub fn from_body(bytes: &[u8], batching: bool) -> Result<Requests, Failure> {
+    pub fn from_body(bytes: &'a [u8], batching: bool) -> Result<Requests<'a>, Failure> {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         let bad = |error: serde_json::Error| Failure::malformed(format!("the body is not a GraphQL request: {error}"));
         match first {
@@ -70,16 +81,19 @@ impl Request {
                 if bodies.is_empty() || bodies.len() > BATCH_MAX {
                     return Err(Failure::malformed(format!("a batch holds 1 to {BATCH_MAX} requests")));
                 }
-                bodies.into_iter().map(Request::of).collect::<Result<_, _>>().map(Requests::Batch)
+                bodies.into_iter().map(Body::request).collect::<Result<_, _>>().map(Requests::Batch)
             }
             Some(b'[') => Err(Failure::malformed("batches are not served here ([graphql] batching)")),
-            Some(_) | None => Request::of(serde_json::from_slice(bytes).map_err(bad)?).map(Requests::One),
+            Some(_) | None => {
+                let body: Body<'_> = serde_json::from_slice(bytes).map_err(bad)?;
+                body.request().map(Requests::One)
+            }
         }
     }
 
     /// Reads the parameters of a GET.
-    pub fn from_query(query: &str) -> Result<Request, Failure> {
-        let mut body = Body { query: None, operation_name: None, variables: None, extensions: None };
+    pub fn from_query(query: &str) -> Result<Request<'static>, Failure> {
+        let mut request = Request { query: None, operation_name: None, variables: None, hash: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decode = |text: &str| {
@@ -90,27 +104,35 @@ impl Request {
             let bad =
                 |error: serde_json::Error| Failure::malformed(format!("the parameter \"{name}\" is not JSON: {error}"));
             match name {
-                "query" => body.query = Some(decode(value)?),
-                "operationName" => body.operation_name = Some(decode(value)?).filter(|name| !name.is_empty()),
-                "variables" => body.variables = serde_json::from_str(&decode(value)?).map_err(bad)?,
-                "extensions" => body.extensions = serde_json::from_str(&decode(value)?).map_err(bad)?,
+                "query" => request.query = Some(decode(value)?.into()),
+                "operationName" => {
+                    request.operation_name = Some(decode(value)?).filter(|name| !name.is_empty()).map(Cow::Owned);
+                }
+                "variables" => {
+                    let text = decode(value)?;
+                    let variables: Option<Box<RawValue>> = serde_json::from_str(&text).map_err(bad)?;
+                    request.variables = variables.map(Cow::Owned);
+                }
+                "extensions" => {
+                    let extensions: Option<Extensions> = serde_json::from_str(&decode(value)?).map_err(bad)?;
+                    request.hash = extensions.and_then(Extensions::hash);
+                }
                 _ => {}
             }
         }
-        Request::of(body)
+        request.checked()
     }
 
-    fn of(body: Body) -> Result<Request, Failure> {
-        let hash = body.extensions.and_then(|extensions| extensions.persisted_query).map(|query| query.sha256_hash);
-        if body.query.is_none() && hash.is_none() {
+    fn checked(self) -> Result<Request<'a>, Failure> {
+        if self.query.is_none() && self.hash.is_none() {
             return Err(Failure::malformed("the request has no \"query\""));
         }
-        Ok(Request {
-            query: body.query,
-            operation_name: body.operation_name,
-            variables: body.variables.unwrap_or_default(),
-            hash: hash.map(|hash| hash.to_ascii_lowercase()),
-        })
+        match &self.variables {
+            Some(variables) if !variables.get().starts_with('{') => {
+                Err(Failure::malformed("the \"variables\" of the request are not an object"))
+            }
+            Some(_) | None => Ok(self),
+        }
     }
 
     /// Whether the text has the hash that was sent with it.
@@ -122,6 +144,24 @@ impl Request {
             let _ = write!(hex, "{byte:02x}");
         }
         hex == hash
+    }
+}
+
+impl<'a> Body<'a> {
+    fn request(self) -> Result<Request<'a>, Failure> {
+        let request = Request {
+            query: self.query.map(|text| text.0),
+            operation_name: self.operation_name.map(|text| text.0),
+            variables: self.variables.map(Cow::Borrowed),
+            hash: self.extensions.and_then(Extensions::hash),
+        };
+        request.checked()
+    }
+}
+
+impl Extensions {
+    fn hash(self) -> Option<String> {
+        self.persisted_query.map(|query| query.sha256_hash.to_ascii_lowercase())
     }
 }
 
@@ -147,18 +187,19 @@ impl MediaType {
             for range in text.split(',') {
                 any |= !range.trim().is_empty();
                 let mut parts = range.split(';').map(str::trim);
-                let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+                let name = parts.next().unwrap_or_default();
                 let quality = parts
                     .filter_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
                     .find_map(|quality| quality.parse::<f32>().ok())
                     .unwrap_or(1.0);
-                let (media, specificity) = match name.as_str() {
-                    "application/json" => (MediaType::Json, 2),
-                    "application/graphql-response+json" => (MediaType::GraphqlResponse, 2),
-                    "application/*" => (MediaType::Json, 1),
-                    "*/*" => (MediaType::Json, 0),
-                    _ => continue,
-                };
+                const RANGES: [(&str, MediaType, usize); 4] = [
+                    ("application/json", MediaType::Json, 2),
+                    ("application/graphql-response+json", MediaType::GraphqlResponse, 2),
+                    ("application/*", MediaType::Json, 1),
+                    ("*/*", MediaType::Json, 0),
+                ];
+                let known = RANGES.iter().find(|(known, ..)| name.eq_ignore_ascii_case(known));
+                let Some(&(_, media, specificity)) = known else { continue };
                 let better = best.is_none_or(|(known, known_specificity, _)| {
                     quality > known || (quality == known && specificity > known_specificity)
                 });
@@ -181,15 +222,18 @@ impl MediaType {
 /// Whether a browser asks for a page.
 pub fn wants_html(method: &Method, headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    method == Method::GET && accept.contains("text/html")
+    matches!(*method, Method::GET | Method::HEAD) && accept.contains("text/html")
 }
 
 /// Whether the body says that it is JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = value.split(';').next().unwrap_or_default().trim();
-    let charset = value.to_ascii_lowercase();
-    name.eq_ignore_ascii_case("application/json") && (!charset.contains("charset=") || charset.contains("utf-8"))
+    let (name, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let is_utf8 = || {
+        let parameters = parameters.to_ascii_lowercase();
+        !parameters.contains("charset=") || parameters.contains("utf-8")
+    };
+    name.trim().eq_ignore_ascii_case("application/json") && (parameters.is_empty() || is_utf8())
 }
 
 #[cfg(test)]
@@ -198,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_batch_of_one_is_a_batch() {
-        let read = |text: &str| Request::from_body(text.as_bytes(), true);
+        let read = |text: &'static str| Request::from_body(text.as_bytes(), true);
         assert!(matches!(read(r#" [{"query":"{a}"}]"#), Ok(Requests::Batch(all)) if all.len() == 1));
         assert!(matches!(read(r#"{"query":"{a}"}"#), Ok(Requests::One(_))));
         assert!(read("[]").is_err());

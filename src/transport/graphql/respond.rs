@@ -104,6 +104,17 @@ impl Failure {
         Failure { status: Some(code.http_status()), ..Failure::of(code_name(code), vec![GraphqlError::new(message)]) }
     }
 
+    /// Nothing but entities was asked for, and all of them are left alone for a while.
+    pub fn open(secs: u64, errors: Vec<GraphqlError>) -> Failure {
+        let status = Some(Code::CircuitBreakerOpen.http_status());
+        Failure { status, retry_after_secs: Some(secs), ..Failure::of(Code::CircuitBreakerOpen.name(), errors) }
+    }
+
+    pub fn too_large(bytes_max: usize) -> Failure {
+        let message = format!("the body is larger than {bytes_max} bytes ([server] max_body_bytes)");
+        Failure::http(Code::PayloadTooLarge, message)
+    }
+
     /// A request that is not one: 400 by GraphQL over HTTP.
     pub fn malformed(message: impl Into<String>) -> Failure {
         Failure { status: Some(400), ..Failure::of("BAD_REQUEST", vec![GraphqlError::new(message)]) }

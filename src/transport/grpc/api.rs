@@ -99,8 +99,8 @@ pub struct Reserved {
 pub struct Method {
     pub name: String,
     pub kind: MethodKind,
-    /// The query of the schema.
-    pub query: Name,
+    /// The query or the mutation of the schema.
+    pub endpoint: Name,
     pub request: String,
     pub response: String,
     pub comment: Option<String>,
@@ -119,6 +119,10 @@ pub enum MethodKind {
     Connection,
     /// How many there are.
     Count,
+    /// One command.
+    Command,
+    /// A stream of commands, and one of what became of each.
+    Commands,
 }
 
 /// The repeated field of a page's rows.
@@ -288,10 +292,34 @@ impl Type {
 // === impl MethodKind ===
 
 impl MethodKind {
+    /// The answer is a stream.
     pub fn is_streaming(self) -> bool {
         match self {
-            MethodKind::List | MethodKind::Pages => true,
-            MethodKind::Get | MethodKind::Connection | MethodKind::Count => false,
+            MethodKind::List | MethodKind::Pages | MethodKind::Commands => true,
+            MethodKind::Get | MethodKind::Connection | MethodKind::Count | MethodKind::Command => false,
+        }
+    }
+
+    /// The request is a stream.
+    pub fn takes_stream(self) -> bool {
+        match self {
+            MethodKind::Commands => true,
+            MethodKind::Get
+            | MethodKind::List
+            | MethodKind::Pages
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::Command => false,
+        }
+    }
+
+    /// Something is changed.
+    pub fn is_write(self) -> bool {
+        match self {
+            MethodKind::Command | MethodKind::Commands => true,
+            MethodKind::Get | MethodKind::List | MethodKind::Pages | MethodKind::Connection | MethodKind::Count => {
+                false
+            }
         }
     }
 }

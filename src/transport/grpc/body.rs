@@ -7,12 +7,13 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::rows::{Filled, Messages};
@@ -43,6 +44,15 @@ struct Source {
     /// The database is waited for, not the client.
     waits_for_rows: bool,
     waker: Option<Waker>,
+}
+
+/// A body that a task makes, chunk by chunk.
+pub struct Made {
+    chunks: mpsc::Receiver<Bytes>,
+    /// What the task ended with; nothing when it panicked.
+    end: oneshot::Receiver<Result<(), Error>>,
+    request_id: String,
+    done: bool,
 }
 
 /// When a stream is given up.
@@ -116,6 +126,40 @@ impl Body for Streamed {
             self.done = frame.is_trailers();
         }
         frame.map(|frame| Some(Ok(frame)))
+    }
+}
+
+// === impl Made ===
+
+impl Made {
+    pub fn new(chunks: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Result<(), Error>>, request_id: &str) -> Made {
+        Made { chunks, end, request_id: request_id.to_owned(), done: false }
+    }
+}
+
+impl Body for Made {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        if let Some(data) = ready!(self.chunks.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        let ended = ready!(Pin::new(&mut self.end).poll(context)).unwrap_or_else(|_| {
+            Err(Error::new(Stage::Execute, Code::Internal, "the request failed").because("a task panicked"))
+        });
+        self.done = true;
+        let status = ended.err().map(|error| {
+            super::report(&error, &self.request_id);
+            status(&error, &self.request_id)
+        });
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(status.as_ref())))))
     }
 }
 

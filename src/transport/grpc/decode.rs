@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::api::{Api, Label, Type};
+use super::api::{self, Api, Label, Type};
 use super::descriptor;
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::filter::DIRECTIONS;
+use crate::intent::filter::{DIRECTIONS, Operators};
 use crate::problem::did_you_mean;
 use crate::schema::name::{Name, camel_case};
 
@@ -53,6 +53,7 @@ enum Kind {
     Message(usize),
     Timestamp,
     Value,
+    ListValue,
     FieldMask,
     /// Only answers have it.
     Other,
@@ -109,13 +110,15 @@ impl Decoder {
                     Type::Timestamp => Kind::Timestamp,
                     Type::Value => Kind::Value,
                     Type::FieldMask => Kind::FieldMask,
-                    Type::ListValue | Type::PageInfo => Kind::Other,
+                    Type::ListValue => Kind::ListValue,
+                    Type::PageInfo => Kind::Other,
                 };
                 let (name, source, repeated) =
                     (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
                 (field.number, Field { name, source, repeated, kind })
             });
-            let needs_content = message.name.ends_with("Filter") || message.oneof.is_some();
+            let is_filter = message.name.ends_with("Filter") && message.fields.iter().all(is_operator);
+            let needs_content = is_filter || message.oneof.is_some();
             let message = Message::new(fields.collect(), message.oneof.is_some(), needs_content);
             decoder.messages.push(message);
         }
@@ -214,7 +217,13 @@ impl Decoder {
     fn items(&self, kind: Kind, raw: Raw<'_>, path: &str, depth: usize, items: &mut Vec<Json>) -> Result<()> {
         let is_packed = match kind {
             Kind::Double | Kind::Int32 | Kind::Int64 | Kind::Bool | Kind::Enum(_) => matches!(raw, Raw::Bytes(_)),
-            Kind::String | Kind::Message(_) | Kind::Timestamp | Kind::Value | Kind::FieldMask | Kind::Other => false,
+            Kind::String
+            | Kind::Message(_)
+            | Kind::Timestamp
+            | Kind::Value
+            | Kind::ListValue
+            | Kind::FieldMask
+            | Kind::Other => false,
         };
         let Raw::Bytes(mut bytes) = raw else {
             items.push(self.value(kind, raw, path, depth)?);
@@ -254,6 +263,7 @@ impl Decoder {
             }
             (Kind::Timestamp, Raw::Bytes(bytes)) => timestamp(bytes, path)?,
             (Kind::Value, Raw::Bytes(bytes)) => value(bytes, path, depth)?,
+            (Kind::ListValue, Raw::Bytes(bytes)) => list(bytes, path, depth)?,
             (Kind::FieldMask, Raw::Bytes(mut bytes)) => {
                 let mut paths = Vec::new();
                 while !bytes.is_empty() {
@@ -289,6 +299,11 @@ impl Message {
         let names = known.into_iter().map(|(_, field)| field.name.clone()).collect();
         Message { fields, names, is_oneof, needs_content }
     }
+}
+
+/// Whether a field is one of an enum's filter; an input type may be called a filter too.
+fn is_operator(field: &api::Field) -> bool {
+    [Operators::Equality, Operators::List].iter().any(|operators| operators.find(&field.source).is_some())
 }
 
 /// The next field: its number and its value.
@@ -382,19 +397,22 @@ fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
                 }
                 Json::Object(object)
             }
-            Some((6, Raw::Bytes(mut list))) => {
-                let mut items = Vec::new();
-                while !list.is_empty() {
-                    let Some((1, Raw::Bytes(item))) = next(&mut list) else { return Err(broken(path)) };
-                    items.push(value(item, path, depth + 1)?);
-                }
-                Json::Array(items)
-            }
+            Some((6, Raw::Bytes(bytes))) => list(bytes, path, depth)?,
             Some(_) | None => return Err(broken(path)),
         };
         found = Some(value);
     }
     Ok(found.unwrap_or(Json::Null))
+}
+
+/// A `google.protobuf.ListValue` as JSON.
+fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
+    let mut items = Vec::new();
+    while !bytes.is_empty() {
+        let Some((1, Raw::Bytes(item))) = next(&mut bytes) else { return Err(broken(path)) };
+        items.push(value(item, path, depth + 1)?);
+    }
+    Ok(Json::Array(items))
 }
 
 /// Numbers of `Value` are doubles; whole ones are what JSON would have had.

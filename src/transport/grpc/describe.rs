@@ -1,4 +1,4 @@
-//! Schema → the messages, enums and methods that clients see, still without numbers.
+//! Schema → the messages, enums and methods that clients see, still without numbers. Queries, and what comes back.
 //!
 //! Types of the schema keep their names, inputs of filters and orders have those that GraphQL gives
 //! them, and what scalars are compared with comes from `fraiseql.v1`, which all services share.
@@ -29,10 +29,20 @@ pub struct ServiceNames {
 
 /// Describes a schema; `file` is what problems name.
 pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api, Vec<Problem>> {
-    let mut describer = Describer { schema, messages: Vec::new(), enums: Vec::new(), known: IndexSet::new() };
+    let mut describer = Describer {
+        schema,
+        messages: Vec::new(),
+        enums: Vec::new(),
+        known: IndexSet::new(),
+        inputs: IndexSet::new(),
+        taken: IndexSet::new(),
+    };
     let mut methods = Vec::new();
     for query in schema.model().queries.values() {
         describer.query(query, &mut methods);
+    }
+    for mutation in schema.model().mutations.values() {
+        describer.mutation(mutation, &mut methods);
     }
     // In the order in which they are met, which is the order in which they are read.
     let Describer { mut messages, enums, known, .. } = describer;
@@ -58,6 +68,9 @@ pub(super) struct Describer<'s> {
     enums: Vec<EnumType>,
     /// Names of what has been described, or is being.
     known: IndexSet<String>,
+    /// Those of them that are input types of the schema, and those of these that something else is called too.
+    inputs: IndexSet<String>,
+    taken: IndexSet<String>,
 }
 
 impl Describer<'_> {
@@ -71,7 +84,7 @@ impl Describer<'_> {
             methods.push(Method {
                 name,
                 kind,
-                query: query.name.clone(),
+                endpoint: query.name.clone(),
                 request: request.to_owned(),
                 response,
                 comment: comment(&query.description, &query.deprecated),
@@ -200,7 +213,7 @@ impl Describer<'_> {
     }
 
     /// The type of a name, which is described when it is met for the first time.
-    fn leaf(&mut self, name: &Name) -> Type {
+    pub(super) fn leaf(&mut self, name: &Name) -> Type {
         let schema = self.schema;
         match schema.kind(name) {
             Kind::Scalar(scalar) => Type::of(scalar),
@@ -249,9 +262,16 @@ impl Describer<'_> {
         self.add(&page, Some(format!("One page of a list of {item}, with its edges.")), fields);
     }
 
-    /// Whether this is the first time that a name is met.
+    /// Whether this is the first time that a name is met, as anything but an input type: both are put then, and
+    /// found to be a clash.
     pub(super) fn begin(&mut self, name: &str) -> bool {
-        self.known.insert(name.to_owned())
+        self.known.insert(name.to_owned()) || (self.inputs.contains(name) && self.taken.insert(name.to_owned()))
+    }
+
+    /// The same for an input type.
+    pub(super) fn begin_input(&mut self, name: &str) -> bool {
+        self.known.insert(name.to_owned());
+        self.inputs.insert(name.to_owned())
     }
 
     pub(super) fn put(&mut self, name: &str, comment: Option<String>, fields: Vec<Field>, oneof: Option<&'static str>) {
@@ -260,7 +280,7 @@ impl Describer<'_> {
     }
 
     /// A message of its own; described twice, it would be a clash of names.
-    fn add(&mut self, name: &str, comment: Option<String>, fields: Vec<Field>) {
+    pub(super) fn add(&mut self, name: &str, comment: Option<String>, fields: Vec<Field>) {
         let again = !self.begin(name);
         let same = again && self.messages.iter().any(|known| known.name == name && known.fields == fields);
         if !same {
@@ -273,7 +293,7 @@ pub(super) fn plain_field(source: &str, ty: Type, label: Label) -> Field {
     Field { name: field_name(source), source: source.into(), number: 0, ty, label, comment: None, deprecated: false }
 }
 
-fn comment(description: &Option<String>, deprecated: &Option<String>) -> Option<String> {
+pub(super) fn comment(description: &Option<String>, deprecated: &Option<String>) -> Option<String> {
     let deprecated = deprecated.as_ref().map(|reason| format!("Deprecated: {reason}"));
     let parts: Vec<String> =
         description.iter().cloned().chain(deprecated).filter(|text| !text.trim().is_empty()).collect();

@@ -96,7 +96,7 @@ fn method(api: &Api, method: &Method) -> MethodDescriptorProto {
         input_type: name(&method.request),
         output_type: name(&method.response),
         options: method.deprecated.then(|| MethodOptions { deprecated: Some(true), ..MethodOptions::default() }),
-        client_streaming: None,
+        client_streaming: method.kind.takes_stream().then_some(true),
         server_streaming: method.kind.is_streaming().then_some(true),
     }
 }

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 
@@ -145,7 +145,55 @@ pub async fn read(mut body: Body, encoding: Encoding, bytes_max: usize) -> Resul
     let Some((flag, length)) = header(&bytes).filter(|(_, length)| bytes.len() == HEADER_BYTES + length) else {
         return Err(Error::invalid("the request has no whole message"));
     };
-    let message = bytes.slice(HEADER_BYTES..HEADER_BYTES + length);
+    plain(flag, bytes.slice(HEADER_BYTES..HEADER_BYTES + length), encoding, bytes_max)
+}
+
+/// The messages of a request that has many. No more is taken from the client than is asked for here.
+pub struct Incoming {
+    body: Body,
+    buffer: BytesMut,
+    encoding: Encoding,
+    bytes_max: usize,
+}
+
+// === impl Incoming ===
+
+impl Incoming {
+    pub fn new(body: Body, encoding: Encoding, bytes_max: usize) -> Incoming {
+        Incoming { body, buffer: BytesMut::new(), encoding, bytes_max }
+    }
+
+    /// The next message; `None` when the client has ended its stream. May be dropped and asked again.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some((flag, length)) = header(&self.buffer) {
+                if length > self.bytes_max {
+                    return Err(too_large(length, self.bytes_max));
+                }
+                if self.buffer.len() >= HEADER_BYTES + length {
+                    self.buffer.advance(HEADER_BYTES);
+                    let message = self.buffer.split_to(length).freeze();
+                    return plain(flag, message, self.encoding, self.bytes_max).map(Some);
+                }
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => {
+                    let message = "the client went away before it ended its stream";
+                    return Err(Error::new(Stage::Decode, Code::Cancelled, message).because(error));
+                }
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(Error::invalid("the request ends within a message")),
+            }
+        }
+    }
+}
+
+fn plain(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
     match flag {
         0 => Ok(message),
         1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::api::{Field, Label, Type};
 use super::describe::{Describer, JOINS, plain_field};
-use crate::intent::filter::{OperatorName, Operators, Word, is_sortable};
+use crate::intent::filter::{OperatorName, Operators, Word, is_filterable, is_sortable};
 use crate::schema::lock::message_name;
 use crate::schema::model::{EnumDef, Field as SchemaField, Scalar};
 use crate::schema::name::Name;
@@ -175,12 +175,4 @@ fn fields_of<'s>(schema: &'s Schema, name: &str) -> impl Iterator<Item = &'s Sch
         Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => None,
     };
     fields.into_iter().flat_map(|fields| fields.values())
-}
-
-fn is_filterable(schema: &Schema, field: &SchemaField) -> bool {
-    match schema.kind(field.ty.innermost()) {
-        Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) => true,
-        Kind::Interface(_) => field.join.is_none(),
-        Kind::Union(_) => false,
-    }
 }

@@ -9,11 +9,12 @@ use serde_json::{Map, Value as Json};
 use super::api::{Api, Method};
 use super::decode::Decoder;
 use super::describe::{JOINS, READ_MASK};
+use super::mutations::returned_by_default;
 use super::select::{ListSite, select};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::value::Values;
-use crate::intent::{Form, Read};
+use crate::intent::{Arguments, Form, Read};
 use crate::schema::lock::field_name;
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Scalar, TypeRef};
 use crate::schema::name::Name;
@@ -24,15 +25,15 @@ const FORMS_MAX: u64 = 2_000;
 
 /// The methods of one service.
 pub struct Methods {
-    decoder: Decoder,
-    forms: Cache<(Name, String), Arc<Prepared>, ahash::RandomState>,
+    pub(super) decoder: Decoder,
+    forms: Cache<(bool, Name, String), Arc<Prepared>, ahash::RandomState>,
     depth_max: usize,
 }
 
 /// A form with the places of its arguments.
 #[derive(Debug)]
-struct Prepared {
-    form: Arc<Form>,
+pub(super) struct Prepared {
+    pub form: Arc<Form>,
     sites: Vec<ListSite>,
 }
 
@@ -52,7 +53,7 @@ impl Methods {
 
     /// The intent of decoded arguments, by the names of the schema.
     pub fn read(&self, schema: &Schema, method: &Method, given: &Map<String, Json>) -> Result<Read> {
-        let query = schema.query(&method.query).ok_or_else(|| {
+        let query = schema.query(&method.endpoint).ok_or_else(|| {
             Error::new(Stage::Decode, Code::Unimplemented, format!("{} is not served any more", method.name))
         })?;
         let prepared = self.prepared(schema, method, query, given.get(READ_MASK))?;
@@ -68,38 +69,56 @@ impl Methods {
         let zero = |argument: &Argument| zero(schema, argument).map(Cow::Owned);
         let root = root.map(|(argument, value)| (argument, value.or_else(|| zero(argument))));
         all.push(arguments(schema, &query.item, root, &mut values)?);
-        let joins = given.get(JOINS);
-        if let Some(joins) = joins {
-            used(joins, &prepared.sites, &mut Vec::new())?;
+        prepared.below(schema, given.get(JOINS), &mut values, &mut all)?;
+        Ok(Read { form: prepared.form.clone(), arguments: all, values })
+    }
+
+    pub(super) fn prepared(
+        &self,
+        schema: &Schema,
+        method: &Method,
+        endpoint: &Endpoint,
+        mask: Option<&Json>,
+    ) -> Result<Arc<Prepared>> {
+        let paths = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        let by_default = if method.kind.is_write() { returned_by_default(schema, endpoint) } else { None };
+        let paths: Vec<&str> = if mask.is_some() { paths.collect() } else { by_default.into_iter().collect() };
+        // Lists and pages of them read the same, and so do one command and many. A query and a mutation may share
+        // a name.
+        let key = (method.kind.is_write(), method.endpoint.clone(), paths.join(","));
+        if let Some(prepared) = self.forms.get(&key) {
+            return Ok(prepared);
         }
-        for site in &prepared.sites {
+        let (selection, sites) = select(schema, endpoint, method.kind, &paths, self.depth_max)?;
+        let prepared = Arc::new(Prepared { form: Arc::new(Form::new(endpoint.name.clone(), selection)), sites });
+        self.forms.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// The arguments of the joined lists, behind those of the root.
+    pub fn below(
+        &self,
+        schema: &Schema,
+        joins: Option<&Json>,
+        values: &mut Values,
+        all: &mut Vec<Arguments>,
+    ) -> Result<()> {
+        if let Some(joins) = joins {
+            used(joins, &self.sites, &mut Vec::new())?;
+        }
+        for site in &self.sites {
             let found = joins.and_then(|joins| at(joins, &site.path));
             let declared = list_arguments(&site.item);
             let written = declared
                 .iter()
                 .map(|argument| (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed)));
-            all.push(arguments(schema, &site.item, written, &mut values)?);
+            all.push(arguments(schema, &site.item, written, values)?);
         }
-        Ok(Read { form: prepared.form.clone(), arguments: all, values })
-    }
-
-    fn prepared(
-        &self,
-        schema: &Schema,
-        method: &Method,
-        query: &Endpoint,
-        mask: Option<&Json>,
-    ) -> Result<Arc<Prepared>> {
-        let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-        // Lists and pages of them read the same.
-        let key = (method.query.clone(), paths.join(","));
-        if let Some(prepared) = self.forms.get(&key) {
-            return Ok(prepared);
-        }
-        let (selection, sites) = select(schema, query, method.kind, &paths, self.depth_max)?;
-        let prepared = Arc::new(Prepared { form: Arc::new(Form::new(query.name.clone(), selection)), sites });
-        self.forms.insert(key, prepared.clone());
-        Ok(prepared)
+        Ok(())
     }
 }
 

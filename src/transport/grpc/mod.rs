@@ -3,9 +3,13 @@
 //! What clients see (`api`, `describe`, `proto_text`) is plain data and is there in every build; what
 //! serves them is behind the feature.
 
+#[cfg(feature = "grpc-transport")]
+mod answers;
 pub mod api;
 #[cfg(feature = "grpc-transport")]
 mod body;
+#[cfg(feature = "grpc-transport")]
+mod commands;
 #[cfg(feature = "grpc-transport")]
 mod decode;
 pub mod describe;
@@ -16,6 +20,7 @@ mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
 pub mod inputs;
+mod mutations;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;
@@ -27,9 +32,17 @@ mod serve;
 mod status;
 #[cfg(feature = "grpc-transport")]
 mod timeout;
+#[cfg(feature = "grpc-transport")]
+mod web;
+#[cfg(feature = "grpc-transport")]
+mod writer;
+#[cfg(feature = "grpc-transport")]
+mod writes;
 
 #[cfg(feature = "grpc-transport")]
 pub use self::serve::{Grpc, Options, is_grpc, refusal};
+#[cfg(feature = "grpc-transport")]
+pub use self::web::translated;
 
 /// Tells the log of errors that are not the caller's.
 #[cfg(feature = "grpc-transport")]

@@ -10,22 +10,8 @@ const STATIC: [(&str, &str); 2] = [
     ("fraiseql/v1/filters.proto", include_str!("../../../proto/fraiseql/v1/filters.proto")),
 ];
 
-/// Gets and lists answer with the entity itself, which three of buf's rules would rather have wrapped.
-const BUF_YAML: &str = "\
-version: v2
-modules:
-  - path: .
-lint:
-  use:
-    - STANDARD
-  except:
-    - RPC_REQUEST_STANDARD_NAME
-    - RPC_RESPONSE_STANDARD_NAME
-    - RPC_REQUEST_RESPONSE_UNIQUE
-breaking:
-  use:
-    - FILE
-";
+/// The rules that `buf lint` checks, the same for the generated files and for ours.
+const BUF_YAML: &str = include_str!("../../../proto/buf.yaml");
 
 /// Every file that a client generator needs, by its path below one directory.
 pub fn files(api: &Api) -> Vec<(String, String)> {
@@ -66,8 +52,9 @@ pub fn proto(api: &Api) -> String {
 
 fn method(method: &Method, out: &mut String) {
     comment(method.comment.as_deref(), "  ", out);
-    let stream = if method.kind.is_streaming() { "stream " } else { "" };
-    let _ = write!(out, "  rpc {}({}) returns ({stream}{})", method.name, method.request, method.response);
+    let stream = |is_stream: bool| if is_stream { "stream " } else { "" };
+    let (taken, given) = (stream(method.kind.takes_stream()), stream(method.kind.is_streaming()));
+    let _ = write!(out, "  rpc {}({taken}{}) returns ({given}{})", method.name, method.request, method.response);
     out.push_str(if method.deprecated { " {\n    option deprecated = true;\n  }\n" } else { ";\n" });
 }
 

@@ -194,12 +194,17 @@ pub async fn single(rows: &mut Rows, layout: &Layout, encoding: Encoding, bytes_
     Ok(Some(out.into()))
 }
 
+/// What is said when a row could not be written.
 #[cold]
-fn stopped(stop: Stop, trail: &Trail) -> Error {
+pub fn stopped(stop: Stop, trail: &Trail) -> Error {
     match (stop, trail.mismatches().first()) {
         (Stop::Null, Some(mismatch)) => {
             let path: Vec<String> = mismatch.path.iter().map(segment).collect();
-            let message = format!("{}.{}: {}", mismatch.type_name, mismatch.field, mismatch.reason);
+            let message = match &*mismatch.type_name {
+                // A value that is in no object.
+                "" => mismatch.reason.clone(),
+                name => format!("{name}.{}: {}", mismatch.field, mismatch.reason),
+            };
             Error::new(Stage::Encode, Code::DataMismatch, message).at(path.join("."))
         }
         (Stop::Null, None) | (Stop::Stale, _) => {

@@ -33,10 +33,10 @@ struct Tree {
     branches: BTreeMap<String, Tree>,
 }
 
-/// The selection of a query for the paths of a mask; none is the default.
+/// The selection of a query or a mutation for the paths of a mask; none is the default.
 pub fn select(
     schema: &Schema,
-    query: &Endpoint,
+    endpoint: &Endpoint,
     kind: MethodKind,
     paths: &[&str],
     depth_max: usize,
@@ -44,8 +44,10 @@ pub fn select(
     let tree = Tree::of(paths, depth_max)?;
     let mut selector = Selector { schema, sites: Vec::new(), joins: Vec::new(), depth_max };
     let selection = match kind {
-        MethodKind::Get | MethodKind::List | MethodKind::Pages => selector.selection(&query.item, &tree, "")?,
-        MethodKind::Connection => selector.connection(&query.item, &tree)?,
+        MethodKind::Get | MethodKind::List | MethodKind::Pages | MethodKind::Command | MethodKind::Commands => {
+            selector.selection(&endpoint.item, &tree, "")?
+        }
+        MethodKind::Connection => selector.connection(&endpoint.item, &tree)?,
         MethodKind::Count => Selection::Leaf,
     };
     Ok((selection, selector.sites))

@@ -7,31 +7,29 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tonic::body::Body as TonicBody;
-use tonic_health::ServingStatus;
 use tonic_reflection::server::Error as ReflectionError;
-use tonic_web::GrpcWebLayer;
+use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, ServiceExt};
 
 use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
-use super::body::{DEADLINE, Patience, Streamed, Whole};
+use super::body::{DEADLINE, Made, Patience, Streamed, Whole};
 use super::descriptor::file_descriptor_set;
-use super::frame::{self, ACCEPTED, Encoding};
+use super::frame::{self, ACCEPTED, Encoding, Incoming};
 use super::methods::Methods;
 use super::rows::{Filled, Messages, Packing, single};
 use super::status::{status, trailers};
-use super::{describe, report, timeout};
+use super::writes::Modes;
+use super::{describe, mutations, report, timeout};
 use crate::auth::Caller;
 use crate::codec::protobuf::{Layout, Tag};
 use crate::engine::{Engine, Outcome, Pace};
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::{Intent, Read};
+use crate::intent::{Intent, Mutate, Read};
 use crate::problem::{Problem, did_you_mean};
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
@@ -54,12 +52,12 @@ pub struct Options {
 
 /// The gRPC wire of one schema.
 pub struct Grpc {
-    options: Options,
+    pub(super) options: Options,
     api: Api,
-    lock: Lock,
+    pub(super) lock: Lock,
     /// By path.
     paths: HashMap<String, usize>,
-    methods: Methods,
+    pub(super) methods: Methods,
     layouts: Layouts,
     /// Other services, by the beginning of their paths.
     sides: Vec<(&'static str, Side)>,
@@ -90,20 +88,22 @@ pub fn refusal(error: &Error, request_id: &str) -> Response<Body> {
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// One request on its way.
-struct Call<'a> {
-    engine: &'a Arc<Engine>,
-    caller: &'a Caller,
-    method: &'a Method,
-    id: &'a str,
-    deadline: Option<Instant>,
-    encoding: Encoding,
+pub(super) struct Call<'a> {
+    pub engine: &'a Arc<Engine>,
+    pub caller: &'a Caller,
+    pub method: &'a Method,
+    pub id: &'a str,
+    pub deadline: Option<Instant>,
+    pub encoding: Encoding,
+    pub modes: Modes,
 }
 
 /// The body of an answer.
-enum Answer {
+pub(super) enum Answer {
     /// And the error after it, if there was one.
     Whole(Bytes, Option<Error>),
     Streamed(Bytes, Box<Messages>),
+    Made(Made),
 }
 
 // === impl Grpc ===
@@ -138,41 +138,34 @@ impl Grpc {
     /// The intent of a method, `shop.v1.ShopService/ListUsers`, with a request in JSON; for `explain`.
     pub fn intent(&self, schema: &Schema, method: &str, mut request: Map<String, Json>) -> Result<Intent> {
         let method = self.method(&format!("/{}", method.trim_start_matches('/')))?;
-        if let Some(mask) = request.get_mut(describe::READ_MASK) {
+        for mask in [describe::READ_MASK, mutations::CLEAR_MASK] {
+            let Some(mask) = request.get_mut(mask) else { continue };
             // In JSON a mask is one text.
             if let Some(paths) = mask.as_str() {
                 *mask = paths.split(',').map(|path| Json::from(path.trim())).collect();
             }
         }
-        Ok(Intent::Read(self.methods.read(schema, method, &request)?))
+        if !method.kind.is_write() {
+            return Ok(Intent::Read(self.methods.read(schema, method, &request)?));
+        }
+        let command = self.methods.command_of(schema, method, request)?;
+        let mutate = self.methods.mutate(schema, method, &command.wanted, vec![command.input])?;
+        Ok(Intent::Mutate(Mutate { is_batch: method.kind == MethodKind::Commands, ..mutate }))
     }
 
     /// Whether a browser asks if it may call something here.
     pub fn is_served(&self, path: &str) -> bool {
-        self.paths.contains_key(path)
+        self.paths.contains_key(path) || self.sides.iter().any(|(prefix, _)| path.starts_with(prefix))
     }
 
     /// Answers one request.
     pub async fn serve(
-        &self,
+        self: &Arc<Self>,
         engine: &Arc<Engine>,
         caller: &Caller,
         request: Request<Body>,
         id: &str,
     ) -> Response<Body> {
-        let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if !content.starts_with(b"application/grpc-web") {
-            return self.route(engine, caller, request, id).await;
-        }
-        // What a browser can read: the trailers at the end of the body.
-        let inner = tower::service_fn(|request: Request<TonicBody>| async {
-            Ok::<_, Infallible>(self.route(engine, caller, request.map(Body::new), id).await)
-        });
-        let answered = GrpcWebLayer::new().layer(inner).oneshot(request).await;
-        answered.map_or_else(|never| match never {}, |response| response.map(Body::new))
-    }
-
-    async fn route(&self, engine: &Arc<Engine>, caller: &Caller, request: Request<Body>, id: &str) -> Response<Body> {
         let path = request.uri().path();
         if let Some((_, side)) = self.sides.iter().find(|(prefix, _)| path.starts_with(prefix)) {
             let answered = side.clone().oneshot(request.map(TonicBody::new)).await;
@@ -190,7 +183,7 @@ impl Grpc {
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         engine: &Arc<Engine>,
         caller: &Caller,
         request: Request<Body>,
@@ -209,11 +202,22 @@ impl Grpc {
         let now = Instant::now();
         let deadline = timeout::of(&parts.headers)?.map(|timeout| now + timeout);
         let encoding = Encoding::of_response(&parts.headers, request_encoding);
-        let call = Call { engine, caller, method, id, deadline, encoding };
+        let modes = if method.kind.is_write() { Modes::of(&parts.headers)? } else { Modes::default() };
+        let call = Call { engine, caller, method, id, deadline, encoding, modes };
+        let bytes_max = self.options.message_bytes_max;
+        if method.kind.takes_stream() {
+            let answer = self.written(&call, Incoming::new(body, request_encoding, bytes_max))?;
+            return Ok(self.respond(&call, answer));
+        }
         let answer = async {
-            let message = frame::read(body, request_encoding, self.options.message_bytes_max).await?;
-            let read = self.methods.decode(&engine.schema(), method, &message)?;
-            self.ask(&call, read).await
+            let message = frame::read(body, request_encoding, bytes_max).await?;
+            let schema = engine.schema_for(caller);
+            if method.kind.is_write() {
+                let command = self.methods.command(&schema, method, &message)?;
+                let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
+                return self.command(&call, Mutate { dry_run: modes.dry_run, ..mutate }).await;
+            }
+            self.ask(&call, self.methods.decode(&schema, method, &message)?).await
         };
         let limit = now + self.options.request_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
@@ -240,23 +244,28 @@ impl Grpc {
     async fn ask(&self, call: &Call<'_>, read: Read) -> Result<Answer> {
         let seen = call.engine.generation();
         let intent = Intent::Read(read);
-        match self.attempt(call, intent.clone()).await {
+        match self.attempt(call, &intent).await {
             Err(error) if error.stale => {
                 call.engine.rebind(seen).await?;
-                self.attempt(call, intent).await
+                self.attempt(call, &intent).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn attempt(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let packing = match call.method.kind {
             MethodKind::List => Packing::Single,
             MethodKind::Pages => {
                 let items = self.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
                 Packing::Pages { rows: self.options.page_rows, items: Tag::delimited(items) }
             }
-            MethodKind::Get | MethodKind::Connection | MethodKind::Count => return self.one(call, intent).await,
+            // What is written is not asked twice, and does not come here.
+            MethodKind::Get
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::Command
+            | MethodKind::Commands => return self.one(call, intent).await,
         };
         let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
         let layout = self.layout(&outcome)?;
@@ -271,7 +280,7 @@ impl Grpc {
         }
     }
 
-    async fn one(&self, call: &Call<'_>, intent: Intent) -> Result<Answer> {
+    async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
         let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
@@ -284,7 +293,7 @@ impl Grpc {
         }
     }
 
-    fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
+    pub(super) fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
         let statement = outcome.statement();
         let address = Arc::as_ptr(statement) as usize;
         if let Some(known) = self.layouts.get(&address) {
@@ -312,6 +321,7 @@ impl Grpc {
                 let patience = Patience { deadline: call.deadline, idle: self.options.stream_idle_timeout };
                 Body::new(Streamed::new(first, *messages, patience, call.id))
             }
+            Answer::Made(made) => Body::new(made),
         };
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
@@ -322,21 +332,20 @@ impl Grpc {
     }
 }
 
-/// The services besides our own: health, and reflection unless it is switched off.
+/// Reflection, in both of its versions, unless it is switched off. It describes the health service too, which the
+/// server answers.
 fn sides(api: &Api, with_reflection: bool) -> std::result::Result<Vec<(&'static str, Side)>, ReflectionError> {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    // Nobody else knows the reporter yet, so that there is nothing to wait for.
-    let _ = reporter.set_service_status(api.service_name(), ServingStatus::Serving).now_or_never();
-    let mut sides = vec![("/grpc.health.v1.Health/", Side::new(health))];
-    if with_reflection {
-        let descriptors = file_descriptor_set(api);
-        let builder = || {
-            tonic_reflection::server::Builder::configure()
-                .register_file_descriptor_set(descriptors.clone())
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        sides.push(("/grpc.reflection.v1.ServerReflection/", Side::new(builder().build_v1()?)));
-        sides.push(("/grpc.reflection.v1alpha.ServerReflection/", Side::new(builder().build_v1alpha()?)));
+    if !with_reflection {
+        return Ok(Vec::new());
     }
-    Ok(sides)
+    let descriptors = file_descriptor_set(api);
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_file_descriptor_set(descriptors.clone())
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(vec![
+        ("/grpc.reflection.v1.ServerReflection/", Side::new(builder().build_v1()?)),
+        ("/grpc.reflection.v1alpha.ServerReflection/", Side::new(builder().build_v1alpha()?)),
+    ])
 }

@@ -11,11 +11,12 @@ const DOMAIN: &str = "fraiseql";
 
 /// The status of an error. Errors of our own are told with the request's id only; their text is logged.
 pub fn status(error: &Error, request_id: &str) -> Status {
-    let code = grpc_code(error.code);
-    let message = match error.code {
-        Code::Internal => format!("{}; the request's id is {request_id}", error.message),
-        _ => error.message.clone(),
+    let code = match error.code {
+        // Of what is in conflict, clients know this one by a code of its own.
+        Code::Conflict if error.duplicate => GrpcCode::AlreadyExists,
+        code => grpc_code(code),
     };
+    let message = told(error, request_id);
     let mut details = Vec::new();
     if let Some(argument) = error.argument.as_ref().filter(|argument| !argument.is_empty()) {
         let violation = FieldViolation { field: argument.clone(), description: error.message.clone() };
@@ -25,11 +26,20 @@ pub fn status(error: &Error, request_id: &str) -> Status {
         let retry_delay = prost_types::Duration { seconds: seconds as i64, nanos: 0 };
         details.push(any("google.rpc.RetryInfo", &RetryInfo { retry_delay: Some(retry_delay) }));
     }
-    let metadata = [("requestId".to_owned(), request_id.to_owned())].into();
+    let hint = error.hint.iter().map(|hint| ("hint".to_owned(), hint.clone()));
+    let metadata = std::iter::once(("requestId".to_owned(), request_id.to_owned())).chain(hint).collect();
     let info = ErrorInfo { reason: error.code.name().to_owned(), domain: DOMAIN.to_owned(), metadata };
     details.push(any("google.rpc.ErrorInfo", &info));
     let rpc = RpcStatus { code: code.into(), message: message.clone(), details };
     Status::with_details(code, message, rpc.encode_to_vec().into())
+}
+
+/// The text of an error for its caller.
+pub fn told(error: &Error, request_id: &str) -> String {
+    match error.code {
+        Code::Internal => format!("{}; the request's id is {request_id}", error.message),
+        _ => error.message.clone(),
+    }
 }
 
 /// The trailers of an error, or of none.

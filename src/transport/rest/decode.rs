@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::conditions::{Conditions, items, typed};
-use super::parameters::{Parameter, Spelled, decoded_segment};
+use super::parameters::{Parameter, Spelled};
 use super::select::{SelectLimits, Site, field_of, fields_of, is_spelled, select};
 use super::sites::SiteArguments;
 use crate::error::{Code, Error, Result, Stage};
@@ -99,16 +99,8 @@ pub fn prepare(
     text: Option<&str>,
     limits: SelectLimits,
 ) -> Result<Prepared> {
-    if endpoint.returns == Returns::Count {
-        let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
-        let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
-        return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
-    }
-    if matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_)) {
-        if text.is_some() {
-            let message = format!("{} returns {} and has nothing to select", endpoint.name, endpoint.item);
-            return Err(Error::invalid(message).at("select"));
-        }
+    let is_value = matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_));
+    if endpoint.returns == Returns::Count || is_value {
         let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
         let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
         return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
@@ -196,7 +188,16 @@ impl Prepared {
 impl Request<'_> {
     /// Reads the path's values and the parameters.
     pub fn decode(&self, path: impl Iterator<Item = (Name, String)>, parameters: &[Parameter<'_>]) -> Result<Decoded> {
-        let mut values = Values::default();
+        self.decode_behind(Values::default(), path, parameters)
+    }
+
+    /// The same, with the values that there are already before those of the request.
+    pub fn decode_behind(
+        &self,
+        mut values: Values,
+        path: impl Iterator<Item = (Name, String)>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Decoded> {
         let mut sites: Vec<SiteArguments> = self.prepared.sites.iter().map(|_| SiteArguments::default()).collect();
         let mut given: Vec<&str> = Vec::new();
         for (name, text) in path {
@@ -338,6 +339,9 @@ impl Request<'_> {
             known.extend(fields.map(ToString::to_string));
         }
         let nearest = did_you_mean(rest, known.iter().map(String::as_str)).filter(|_| known.len() > 12);
+        // Spelled as it has to be, with the way to its place.
+        let place = name.find(rest).map_or("", |at| &name[..at]);
+        let nearest = nearest.map(|hint| hint.replacen('"', &format!("\"{place}"), 1));
         let hint = nearest.map(|hint| format!("{hint} ")).unwrap_or_default();
         let message = format!("there is no parameter \"{name}\"; {hint}there are {}", known.join(", "));
         Error::invalid(message).at(name)
@@ -441,10 +445,4 @@ impl Request<'_> {
             }
         }
     }
-}
-
-/// The values of a path's parameters by the names of the arguments.
-pub fn path_values(names: &[Name], values: &[&str]) -> Result<Vec<(Name, String)>> {
-    let named = names.iter().zip(values);
-    named.map(|(name, value)| Ok((name.clone(), decoded_segment(value)?.into_owned()))).collect()
 }

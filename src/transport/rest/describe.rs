@@ -3,6 +3,7 @@
 //! Made from the table itself and from the readers' own lists of parameters, so that an operation which
 //! is served is described, and the other way round.
 
+mod entities;
 mod operators;
 mod schemas;
 mod writes;
@@ -19,7 +20,7 @@ use super::select::fields_of;
 use crate::error::Code;
 use crate::intent::filter::is_sortable;
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Model, Returns};
-use crate::schema::routes::{Method, OPENAPI_PATH, Route, parameters, routes};
+use crate::schema::routes::{Method, OPENAPI_PATH, Route, entity_routes, parameters, routes};
 use crate::schema::{Kind, Schema};
 
 /// What the description says of the service as a whole.
@@ -39,6 +40,10 @@ pub fn openapi(schema: &Schema, options: &Options) -> Json {
         let Some(endpoint) = route.endpoint(schema.model()) else { continue };
         let operation = writer.operation(route, endpoint, &operation_id(&table, route));
         paths.entry(&route.path).or_default().insert(route.method.name().to_lowercase(), operation);
+    }
+    let batches = entity_routes(schema.model());
+    for (path, name) in &batches {
+        paths.entry(path).or_default().insert("post".to_owned(), writer.batch_get(name));
     }
     paths.entry(OPENAPI_PATH).or_default().insert("get".to_owned(), own_description());
     let mut tags: Vec<&str> = table.iter().filter_map(|route| Some(&*route.endpoint(schema.model())?.item)).collect();

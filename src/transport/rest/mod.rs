@@ -9,6 +9,7 @@ mod decode;
 pub mod describe;
 mod docs;
 mod encode;
+mod entities;
 mod input;
 mod links;
 mod negotiate;
@@ -34,12 +35,13 @@ use tracing::Instrument;
 use xxhash_rust::xxh3::Xxh3Default;
 
 pub use self::decode::PageSizes;
-use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
+use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
+use self::entities::EntityTable;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
-use self::parameters::{Parameter, members, parameters};
+use self::parameters::{Parameter, members, parameters, path_values};
 use self::respond::Failure;
 use self::routes::Table;
 pub use self::select::SelectLimits;
@@ -68,6 +70,8 @@ pub struct Options {
     pub etag: bool,
     pub body_bytes_max: usize,
     pub response_bytes_max: usize,
+    /// Of one batch get, whose body may be longer for that.
+    pub representations_max: usize,
     pub stream_idle_timeout: Duration,
     /// Most rows that one request writes.
     pub bulk_affected_max: u64,
@@ -81,6 +85,7 @@ pub struct Options {
 pub struct Rest {
     options: Options,
     table: Table,
+    entities: EntityTable,
     forms: Cache<FormKey, Arc<Prepared>, ahash::RandomState>,
     /// The description, written when it is first asked for.
     description: OnceLock<Bytes>,
@@ -123,6 +128,7 @@ impl Rest {
     pub fn new(schema: &Schema, options: Options) -> Rest {
         Rest {
             table: Table::new(schema.model()),
+            entities: EntityTable::new(schema.model()),
             forms: Cache::builder()
                 .max_capacity(FORMS_BYTES_MAX)
                 .weigher(|_, prepared: &Arc<Prepared>| prepared.weight())
@@ -202,7 +208,8 @@ impl Rest {
 
     fn endpoint<'s>(&self, schema: &'s Schema, route: usize) -> Result<&'s Endpoint, Failure> {
         self.table.endpoint(route, schema.model()).ok_or_else(|| {
-            Failure::new(Code::Internal, format!("{} is not in the schema", self.table.route(route).endpoint))
+            // What a caller may not see is not there.
+            Failure::new(Code::NotFound, format!("there is nothing at {}", self.table.route(route).path))
         })
     }
 
@@ -247,6 +254,11 @@ impl Exchange<'_> {
     async fn run(&self, body: Body) -> Result<Response<Body>, Failure> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
+        if let Some(entity) = self.rest.entities.find(below)
+            && (self.parts.method == Method::POST || self.rest.table.find(below).is_none())
+        {
+            return self.batch_get(entity, body).await;
+        }
         if self.parts.method == Method::OPTIONS
             && let Some(found) = self.rest.table.find(below)
         {
@@ -256,7 +268,7 @@ impl Exchange<'_> {
             return Ok(response);
         }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
-        let schema = self.engine.schema();
+        let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.endpoint(&schema, route)?;
         if self.rest.table.route(route).is_mutation {
             return self.write(body, route, &values, &schema, endpoint).await;
@@ -288,19 +300,16 @@ impl Exchange<'_> {
 
     /// The parameters in the body of a query that is sent by POST.
     async fn members(&self, body: Body) -> Result<Vec<Parameter<'static>>, Failure> {
-        let bytes = self.bytes(body).await?;
+        let bytes = self.bytes(body, self.rest.options.body_bytes_max).await?;
         if bytes.is_empty() {
             return Ok(Vec::new());
         }
-        if !is_json(&self.parts.headers) {
-            return Err(Failure::new(Code::UnsupportedMediaType, "send the body as application/json in UTF-8"));
-        }
+        self.check_json()?;
         Ok(members(&bytes)?)
     }
 
-    /// The whole body, within its limit.
-    async fn bytes(&self, body: Body) -> Result<Bytes, Failure> {
-        let max = self.rest.options.body_bytes_max;
+    /// A whole body of so many bytes at most.
+    async fn bytes(&self, body: Body, max: usize) -> Result<Bytes, Failure> {
         match http_body_util::Limited::new(body, max).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
@@ -308,6 +317,13 @@ impl Exchange<'_> {
                 Err(Failure::new(Code::PayloadTooLarge, message))
             }
             Err(_) => Err(Failure::new(Code::InvalidArgument, "the body ended early")),
+        }
+    }
+
+    fn check_json(&self) -> Result<(), Failure> {
+        match is_json(&self.parts.headers) {
+            true => Ok(()),
+            false => Err(Failure::new(Code::UnsupportedMediaType, "send the body as application/json in UTF-8")),
         }
     }
 
@@ -343,7 +359,7 @@ impl Exchange<'_> {
 
     fn openapi(&self) -> Result<Response<Body>, Failure> {
         Media::of(&self.parts.headers, &[Media::Json])?;
-        let write = || Bytes::from(self.rest.openapi(&self.engine.schema()).to_string());
+        let write = || Bytes::from(self.rest.openapi(&self.engine.schema_for(self.caller)).to_string());
         let text = self.rest.description.get_or_init(write).clone();
         self.tagged(vec![text])
     }
@@ -352,12 +368,12 @@ impl Exchange<'_> {
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Answer).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, intent, Pace::Answer).await?, answer, asked, &budget).await?
+                encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
             }
             result => result?,
         };
@@ -388,11 +404,11 @@ impl Exchange<'_> {
             return Ok(respond::data(Body::empty(), media.content_type()));
         }
         let seen = self.engine.generation();
-        let outcome = self.engine.answer(self.caller, intent.clone(), Pace::Stream).await?;
+        let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
         let opened = match stream::open(outcome, media, self.id).await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
-                let outcome = self.engine.answer(self.caller, intent, Pace::Stream).await?;
+                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                 stream::open(outcome, media, self.id).await?
             }
             result => result?,

@@ -93,7 +93,7 @@ impl From<Error> for Failure {
     }
 }
 
-fn segment(segment: &Segment) -> Json {
+pub fn segment(segment: &Segment) -> Json {
     match segment {
         Segment::Key(name) => Json::String(name.to_string()),
         Segment::Index(index) => json!(index),

@@ -24,6 +24,7 @@ pub fn schema() -> Schema {
 
 pub fn wire(schema: &Schema) -> Rest {
     let options = Options {
+        representations_max: 10_000,
         path: "/rest".to_owned(),
         info: Info { title: "rest".to_owned(), version: "1.0.0".to_owned(), description: None },
         docs: true,

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-use super::decode::{Mode, PageSizes, Request, Wanted, path_values, select_text};
+use super::decode::{Mode, PageSizes, Request, Wanted, select_text};
 use super::input::{Sent, absent, input, sent};
 use super::negotiate::{Media, Preferences};
-use super::parameters::{Parameter, parameters};
+use super::parameters::{Parameter, parameters, path_values};
 use super::respond::{self, Failure};
 use super::{Exchange, Rest};
 use crate::codec::{self, Shape, Stop, Trail};
@@ -59,6 +59,9 @@ impl Rest {
     ) -> Result<Mutate> {
         let is_leaf = matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_));
         let asked = select_text(given, endpoint)?;
+        if is_leaf && asked.is_some() {
+            return Err(Error::invalid(format!("{} has nothing to select", endpoint.item)).at("select"));
+        }
         let text = if minimal && !is_leaf { Some("__typename") } else { asked };
         let prepared = self.prepared(schema, endpoint, route, Mode::Rows, text)?;
         let sizes = PageSizes { default: u64::MAX, max: u64::MAX };
@@ -68,11 +71,9 @@ impl Rest {
         if let Some(root) = arguments.first_mut() {
             *root = Default::default();
         }
-        let is_abstract = matches!(schema.kind(&endpoint.item), Kind::Interface(_) | Kind::Union(_));
         Ok(Mutate {
             form,
-            // A typed error would be an answer like any other, without a status of its own.
-            is_batch: calls.len() != 1 || (is_abstract && endpoint.returns == Returns::One),
+            is_batch: calls.len() != 1,
             calls,
             arguments,
             values,
@@ -100,7 +101,7 @@ impl Exchange<'_> {
         let options = &self.rest.options;
         let is_delete = endpoint.operation == Some(Operation::Delete);
         let minimal = preferences.minimal.unwrap_or(is_delete && !options.delete_shows_entity);
-        let bytes = self.bytes(body).await?;
+        let bytes = self.bytes(body, options.body_bytes_max).await?;
         let query = self.parts.uri.query().unwrap_or_default();
         let given = parameters(query)?;
         let path = path_values(self.rest.table.names(route), values)?;
@@ -126,12 +127,12 @@ impl Exchange<'_> {
             location: location(schema.model(), endpoint).filter(|_| endpoint.operation == Some(Operation::Create)),
         };
         if inputs.is_empty() {
-            return Ok(asked.respond(self.empty(&asked)));
+            return Ok(self.empty(&asked).respond(false));
         }
         let mut mutate = self.rest.mutate(schema, endpoint, route, inputs, &own, minimal)?;
         mutate.dry_run = preferences.rollback;
         mutate.once = self.once(&bytes)?;
-        let mut outcome = self.engine.answer(self.caller, Intent::Mutate(mutate), Pace::Answer).await?;
+        let mut outcome = self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
         if let Some(kept) = outcome.kept.take() {
             return Ok(Answer::from_kept(kept.status, &kept.headers, kept.body).respond(true));
         }
@@ -144,7 +145,7 @@ impl Exchange<'_> {
         if let Some(pending) = pending {
             pending.keep(answer.status.as_u16(), answer.headers_text(), answer.text()).await?;
         }
-        Ok(asked.respond(answer))
+        Ok(answer.respond(false))
     }
 
     /// The inputs of a body: one, or one for each item.
@@ -210,7 +211,7 @@ impl Exchange<'_> {
             root.page.limit = Some(root.page.limit.unwrap_or(u64::MAX).min(max.saturating_add(1)));
         }
         let (statement, mut rows) =
-            self.engine.answer(self.caller, Intent::Read(read), Pace::Answer).await?.into_parts();
+            self.engine.answer(self.caller, &Intent::Read(read), Pace::Answer).await?.into_parts();
         let mut keys = Vec::new();
         while let Some(row) = rows.next().await.transpose()? {
             let (mut text, mut trail) = (Vec::new(), Trail::default());
@@ -271,6 +272,10 @@ impl Exchange<'_> {
             return Err(error.unwrap_or_else(|| Error::invalid("a call failed")).into());
         }
         let changes: Vec<_> = changes.into_iter().flatten().collect();
+        // A typed error has the status of any other.
+        if let Some((code, message)) = changes.iter().find_map(|change| change.failure.clone()) {
+            return Err(Failure::new(code, message));
+        }
         let affected = changes.iter().filter(|change| change.changed || change.rows > 0).count();
         let is_one_row = asked.endpoint.returns == Returns::One;
         let addresses_row = matches!(asked.endpoint.operation, Some(Operation::Update | Operation::Delete));
@@ -384,14 +389,6 @@ async fn encoded(
 
 fn is_array(bytes: &[u8], headers: &HeaderMap) -> bool {
     super::negotiate::is_ndjson(headers) || bytes.trim_ascii_start().starts_with(b"[")
-}
-
-// === impl Asked ===
-
-impl Asked {
-    fn respond(&self, answer: Answer) -> Response<Body> {
-        answer.respond(false)
-    }
 }
 
 // === impl Answer ===

@@ -1,6 +1,6 @@
 //! What is refused or warned about, and in which words.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{a_field, a_mutation, a_query, a_type, an_argument, golden, project, shop};
 
@@ -298,4 +298,109 @@ fn federation() {
         ("provides is fine", a_field(json!({"type": "User", "federation": {"provides": "name", "tags": ["x"]}}))),
     ];
     insta::assert_snapshot!("federation", golden(cases, &project()));
+}
+
+/// A subgraph with a type `A` of the key `id`, and what is given of its other fields.
+fn subgraph(fields: Value, federation: Value) -> Value {
+    let mut all = vec![json!({"name": "id", "type": "ID", "nullable": false})];
+    all.extend(fields.as_array().expect("a list").clone());
+    let mut schema = a_type(json!({"sql_source": "v_a", "key_fields": ["id"], "fields": all}));
+    schema["federation"] = json!({"enabled": true});
+    for (key, value) in federation.as_object().expect("an object") {
+        schema["federation"][key] = value.clone();
+    }
+    schema
+}
+
+#[test]
+fn what_composition_would_refuse() {
+    let external = |name: &str| json!({"name": name, "type": "Int", "federation": {"external": true}});
+    let own = json!({"name": "own", "type": "Int"});
+    let computed = |set: &str| json!({"name": "x", "type": "Int", "function": "fn_x", "federation": {"requires": set}});
+    let user = |name: &str, federation: Value| json!({"name": name, "type": "User", "federation": federation});
+    let a = |fields| subgraph(fields, json!({}));
+    let without_key = {
+        let mut schema = a(json!([external("size"), computed("size")]));
+        schema["types"][2].as_object_mut().expect("A").swap_remove("key_fields");
+        schema
+    };
+    let mut interface_object = a(json!([]));
+    interface_object["types"][2] =
+        json!({"name": "A", "interface_object": true, "fields": [{"name": "id", "type": "ID"}]});
+    let cases = vec![
+        ("requires what is external is fine", a(json!([external("size"), computed("size")]))),
+        ("requires what is ours", a(json!([own, computed("own")]))),
+        ("requires an unknown field", a(json!([external("weight"), computed("weigth")]))),
+        ("requires no selection", a(json!([computed("{")]))),
+        (
+            "requires below an external object is fine",
+            a(json!([user("user", json!({"external": true})), computed("user { name }")])),
+        ),
+        ("requires below our object", a(json!([user("user", json!({})), computed("user { name }")]))),
+        ("requires without a key", without_key),
+        ("provides what is ours", a(json!([user("user", json!({"provides": "name"}))]))),
+        ("external and unused", a(json!([external("size")]))),
+        ("interface object without a key", interface_object),
+        (
+            "override of itself",
+            subgraph(
+                json!([{"name": "x", "type": "Int", "federation": {"override_from": "orders"}}]),
+                json!({"service_name": "orders"}),
+            ),
+        ),
+    ];
+    insta::assert_snapshot!("composition", golden(cases, &project()));
+}
+
+#[test]
+fn versions_and_directives() {
+    let marked =
+        |directives: Value| subgraph(json!([{"name": "x", "type": "Int", "directives": directives}]), json!({}));
+    let labelled = |version: &str| {
+        let label = json!({"override_from": "old", "override_label": "percent(5)"});
+        subgraph(json!([{"name": "x", "type": "Int", "federation": label}]), json!({"version": version}))
+    };
+    let linked = |url: &str| {
+        let composed = json!({"compose_directives": [{"name": "@custom", "url": "https://myspecs.dev/custom/v1.0"}]});
+        let mut schema = subgraph(json!([]), composed);
+        schema["federation"]["schema_url"] = json!(url);
+        schema
+    };
+    let composed =
+        |name: &str, url: &str| subgraph(json!([]), json!({"compose_directives": [{"name": name, "url": url}]}));
+    let declared = |definition: Value, applied: Value| {
+        let mut schema = marked(json!([applied]));
+        schema["directives"] = json!([definition]);
+        schema
+    };
+    let cost = json!({"name": "@weight", "locations": ["FIELD_DEFINITION"],
+        "arguments": [{"name": "value", "type": "Int", "nullable": false}]});
+    let cases = vec![
+        ("any version is fine", labelled("v2")),
+        ("a version that suffices is fine", labelled("v2.9")),
+        ("an older version", labelled("v2.6")),
+        ("an older URL", linked("https://specs.example.com/federation/v2.0")),
+        ("a URL that suffices is fine", linked("https://specs.example.com/federation/v2.1")),
+        ("a URL that is no specification", composed("@custom", "https://myspecs.dev/custom")),
+        ("composing what is composed", composed("@tag", "https://myspecs.dev/tag/v1.0")),
+        ("undeclared is fine", marked(json!([{"name": "@a", "arguments": {"x": [1, 2.5], "y": null}}, {"name": "a"}]))),
+        (
+            "two types of one argument",
+            marked(json!([{"name": "a", "arguments": {"x": 1}}, {"name": "a", "arguments": {"x": "1"}}])),
+        ),
+        ("an object", marked(json!([{"name": "a", "arguments": {"x": {"y": 1}}}]))),
+        ("no name", marked(json!([{"name": "a-b"}]))),
+        ("a key", marked(json!([{"name": "key", "arguments": {"fields": "id"}}]))),
+        (
+            "what the specification has is fine",
+            marked(json!([{"name": "requiresScopes", "arguments": {"scopes": [["a"]]}}])),
+        ),
+        ("declared is fine", declared(cost.clone(), json!({"name": "weight", "arguments": {"value": 3}}))),
+        ("unknown argument", declared(cost.clone(), json!({"name": "weight", "arguments": {"valeu": 3}}))),
+        ("another type", declared(cost.clone(), json!({"name": "weight", "arguments": {"value": "3"}}))),
+        ("declared elsewhere", declared(json!({"name": "a", "locations": ["OBJCT", "OBJECT"]}), json!({"name": "a"}))),
+        ("declared already", declared(json!({"name": "tag", "locations": ["OBJECT"]}), json!({"name": "a"}))),
+        ("no locations", declared(json!({"name": "a"}), json!({"name": "b"}))),
+    ];
+    insta::assert_snapshot!("versions", golden(cases, &project()));
 }

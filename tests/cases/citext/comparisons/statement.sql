@@ -9,7 +9,7 @@ SELECT t0.alias::text FROM public.v_contact t0 WHERE t0.alias LIKE $1::text::cit
 --   $1 = Text("ANN%")
 --   $2 = Text("%EXAMPLE%")
 -- d
-SELECT t0.others::text[] FROM public.v_contact t0 WHERE t0.others @> $1::text[]::citext[] ORDER BY t0.email DESC;
+SELECT t0.others::text[] FROM public.v_contact t0 WHERE t0.others::citext[] @> $1::text[]::citext[] ORDER BY t0.email DESC;
 --   $1 = Texts([Some("a")])
 -- e
 SELECT t0.alias::text FROM public.v_contact t0 WHERE t0.alias ~ $1::text::citext;

@@ -12,6 +12,6 @@ SELECT t0.alias FROM public.v_contact t0 WHERE t0.email LIKE $1::text AND t0.lab
 SELECT t0.price::numeric FROM public.v_contact t0 WHERE t0.price >= $1::text::numeric ORDER BY t0.email DESC;
 --   $1 = Text("1.5")
 -- e
-SELECT t0.emails::text[], t0.label::varchar FROM public.v_contact t0 WHERE t0.emails @> $1::text[]::text[] AND t0.label = $2::text::varchar;
+SELECT t0.emails::text[], t0.label::varchar FROM public.v_contact t0 WHERE t0.emails::text[] @> $1::text[]::text[] AND t0.label = $2::text::varchar;
 --   $1 = Texts([Some("a@b")])
 --   $2 = Text("first")

@@ -6,7 +6,7 @@ SELECT t0.name, t0.scores FROM public.v_user t0 WHERE t0.tags && $1::text[] AND 
 --   $1 = Texts([Some("go"), Some("a,b")])
 --   $2 = Int8(0)
 -- c
-SELECT t0.name, t0.past_roles::text[] FROM public.v_user t0 WHERE t0.past_roles <@ $1::text[]::role[] AND cardinality(t0.tags) = $2::int8;
+SELECT t0.name, t0.past_roles::text[] FROM public.v_user t0 WHERE t0.past_roles::role[] <@ $1::text[]::role[] AND cardinality(t0.tags) = $2::int8;
 --   $1 = Texts([Some("member")])
 --   $2 = Int8(2)
 -- d

@@ -2,15 +2,16 @@
 //!
 //! Clients see the published form. Documents are validated against the accepted form, which also has
 //! the other spellings of filter operators (`_eq`, `is_null`), so that clients written for other
-//! servers work without every list of operators being printed several times.
+//! servers work without every list of operators being printed several times. A subgraph is the
+//! published form with marks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::intent::arguments::list_arguments;
-use crate::intent::filter::{DIRECTIONS, Operators, Word, is_sortable};
+use crate::intent::filter::{DIRECTIONS, Operators, Word, is_filterable, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Field, Returns, Scalar, TypeRef};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
@@ -22,12 +23,36 @@ pub enum Spelling {
     Accepted,
 }
 
+/// Directives on the parts of a type system, as text that begins with a space.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// What stands before every definition.
+    pub head: String,
+    /// Types that another service defines, written as `extend type`.
+    pub extended: HashSet<Name>,
+    /// By the name of an object type or interface.
+    pub types: HashMap<Name, String>,
+    /// By type and field.
+    pub fields: HashMap<(Name, Name), String>,
+    /// On the inputs that filter and order by a field, by type and field.
+    pub inputs: HashMap<(Name, Name), String>,
+    /// On the types of a page of a connection.
+    pub pages: String,
+}
+
+impl Marks {
+    fn input(&self, owner: &Name, field: &Field) -> &str {
+        self.inputs.get(&(owner.clone(), field.name.clone())).map_or("", String::as_str)
+    }
+}
+
 /// The type system definition of a schema.
-pub fn sdl(schema: &Schema, spelling: Spelling) -> String {
+pub fn sdl(schema: &Schema, spelling: Spelling, marks: &Marks) -> String {
     let mut writer = SdlWriter {
         schema,
         spelling,
-        out: String::new(),
+        marks,
+        out: marks.head.clone(),
         filters: IndexSet::new(),
         wheres: IndexSet::new(),
         orders: IndexSet::new(),
@@ -50,6 +75,7 @@ struct FilterType {
 struct SdlWriter<'s> {
     schema: &'s Schema,
     spelling: Spelling,
+    marks: &'s Marks,
     out: String,
     filters: IndexSet<FilterType>,
     /// Types that are filtered and ordered somewhere; they grow while they are written.
@@ -77,18 +103,23 @@ impl SdlWriter<'_> {
             connections.insert(query.item.clone(), ());
         }
         for object in model.types.values() {
-            self.describe(object.description.as_deref(), "");
+            if self.marks.extended.contains(&object.name) {
+                // The grammar has no place for a description here.
+                self.out.push_str("extend ");
+            } else {
+                self.describe(object.description.as_deref(), "");
+            }
             let _ = write!(self.out, "type {}", object.name);
             if !object.implements.is_empty() {
                 let names: Vec<&str> = object.implements.iter().map(|name| &**name).collect();
                 let _ = write!(self.out, " implements {}", names.join(" & "));
             }
-            self.fields(object.fields.values());
+            self.fields(&object.name, object.fields.values());
         }
         for interface in model.interfaces.values() {
             self.describe(interface.description.as_deref(), "");
             let _ = write!(self.out, "interface {}", interface.name);
-            self.fields(interface.fields.values());
+            self.fields(&interface.name, interface.fields.values());
         }
         for union in model.unions.values() {
             self.describe(union.description.as_deref(), "");
@@ -110,20 +141,22 @@ impl SdlWriter<'_> {
     }
 
     fn connections<'n>(&mut self, names: impl Iterator<Item = &'n Name>) {
-        let mut any = false;
+        let (marks, mut any) = (&self.marks.pages, false);
         for name in names {
             any = true;
             let _ = write!(
                 self.out,
-                "\"One page of a list of {name}, with its edges.\"\ntype {name}Connection {{\n  edges: [{name}Edge!]!\n  \
+                "\"One page of a list of {name}, with its edges.\"\ntype {name}Connection{marks} {{\n  edges: [{name}Edge!]!\n  \
                  pageInfo: PageInfo!\n  \"How many there are in all.\"\n  totalCount: Int!\n}}\n\n\
-                 type {name}Edge {{\n  \"Where this edge stands in the list; for `after` and `before`.\"\n  cursor: String!\n  \
+                 type {name}Edge{marks} {{\n  \"Where this edge stands in the list; for `after` and `before`.\"\n  cursor: String!\n  \
                  node: {name}\n}}\n\n"
             );
         }
         if any {
-            self.out.push_str(
-                "type PageInfo {\n  hasNextPage: Boolean!\n  hasPreviousPage: Boolean!\n  startCursor: String\n  endCursor: String\n}\n\n",
+            let _ = write!(
+                self.out,
+                "type PageInfo{marks} {{\n  hasNextPage: Boolean!\n  hasPreviousPage: Boolean!\n  startCursor: String\n  \
+                 endCursor: String\n}}\n\n",
             );
         }
     }
@@ -170,7 +203,8 @@ impl SdlWriter<'_> {
         self.out.push_str(if open { ")" } else { "" });
     }
 
-    fn fields<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
+    fn fields<'f>(&mut self, owner: &Name, fields: impl Iterator<Item = &'f Field>) {
+        self.out.extend(self.marks.types.get(owner).map(String::as_str));
         self.out.push_str(" {\n");
         for field in fields {
             self.describe(field.description.as_deref(), "  ");
@@ -180,6 +214,8 @@ impl SdlWriter<'_> {
                 self.arguments(arguments.iter(), field.ty.innermost());
             }
             let _ = write!(self.out, ": {}", field.ty);
+            let place = (owner.clone(), field.name.clone());
+            self.out.extend(self.marks.fields.get(&place).map(String::as_str));
             self.deprecated(field.deprecated.as_deref());
             self.out.push('\n');
         }
@@ -229,8 +265,8 @@ impl SdlWriter<'_> {
         let fields = output_fields(self.schema, name);
         let _ = writeln!(self.out, "\"What a list of {name} is filtered by.\"\ninput {name}WhereInput {{");
         for field in fields.values().filter(|field| is_filterable(self.schema, field)) {
-            let ty = self.filter_type(field);
-            let _ = writeln!(self.out, "  {}: {ty}", field.name);
+            let (ty, mark) = (self.filter_type(field), self.marks.input(name, field));
+            let _ = writeln!(self.out, "  {}: {ty}{mark}", field.name);
         }
         for word in ["and", "or", "not"].into_iter().filter(|word| !fields.contains_key(*word)) {
             let ty = if word == "not" { format!("{name}WhereInput") } else { format!("[{name}WhereInput!]") };
@@ -257,7 +293,7 @@ impl SdlWriter<'_> {
         let fields = output_fields(self.schema, name);
         let _ = writeln!(self.out, "\"One step of an order of {name}.\"\ninput {name}OrderByInput {{");
         for field in fields.values().filter(|field| field.join.is_none() && is_sortable(self.schema, field)) {
-            let _ = writeln!(self.out, "  {}: OrderDirection", field.name);
+            let _ = writeln!(self.out, "  {}: OrderDirection{}", field.name, self.marks.input(name, field));
         }
         self.out.push_str("}\n\n");
     }
@@ -303,9 +339,11 @@ impl SdlWriter<'_> {
         let endpoints = || model.queries.values().chain(model.mutations.values()).chain(model.subscriptions.values());
         endpoints().for_each(|endpoint| mention(&endpoint.item));
         let arguments = endpoints().flat_map(|endpoint| endpoint.arguments.values());
+        let of_directives = model.directives.values().flat_map(|directive| directive.arguments.values());
         let inputs = model.inputs.values().flat_map(|input| input.fields.values());
         arguments
             .chain(inputs)
+            .chain(of_directives)
             .filter(|argument| !is_generated(&argument.role))
             .for_each(|argument| mention(argument.ty.innermost()));
         for name in used.keys() {
@@ -353,14 +391,6 @@ pub fn output_fields<'s>(schema: &'s Schema, name: &str) -> &'s IndexMap<Name, F
     }
 }
 
-fn is_filterable(schema: &Schema, field: &Field) -> bool {
-    match schema.kind(field.ty.innermost()) {
-        Kind::Scalar(_) | Kind::Enum(_) | Kind::Object(_) => true,
-        Kind::Interface(_) => field.join.is_none(),
-        Kind::Union(_) => false,
-    }
-}
-
 fn is_generated(role: &ArgumentRole) -> bool {
     match role {
         ArgumentRole::Where | ArgumentRole::OrderBy => true,
@@ -389,12 +419,12 @@ fn scalar_description(name: &str) -> Option<&'static str> {
 }
 
 /// A GraphQL string: JSON's escapes are the same.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
 }
 
 /// A default value as GraphQL writes it: object keys bare, enum values bare.
-fn literal(schema: &Schema, ty: &TypeRef, json: &serde_json::Value) -> String {
+pub fn literal(schema: &Schema, ty: &TypeRef, json: &serde_json::Value) -> String {
     use serde_json::Value as Json;
     let name = ty.innermost();
     match json {

@@ -1,0 +1,52 @@
+//! The key that a row was asked by.
+
+use super::{Columns, Stop, pg};
+use crate::plan::shape::Lookup;
+use crate::schema::catalog::Family;
+
+/// What a row says about its key: two keys are equal exactly when PostgreSQL finds them so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key<'a> {
+    Int(i64),
+    Uuid([u8; 16]),
+    Text(&'a [u8]),
+    /// The position among the keys that were sent, from 0.
+    Position(usize),
+}
+
+/// The key of a row; `None` where it is null, which no key is.
+pub fn key<'a>(lookup: Lookup, columns: &Columns<'a>) -> Result<Option<Key<'a>>, Stop> {
+    let (column, family) = match lookup {
+        Lookup::Position { column } => {
+            let Some(bytes) = columns.at(column)? else { return Ok(None) };
+            return Ok(usize::try_from(pg::int8(bytes)? - 1).ok().map(Key::Position));
+        }
+        Lookup::Key { column, family } => (column, family),
+    };
+    let Some(bytes) = columns.at(column)? else { return Ok(None) };
+    Ok(Some(match family {
+        Family::Int2 => Key::Int(pg::int2(bytes)?.into()),
+        Family::Int4 => Key::Int(pg::int4(bytes)?.into()),
+        Family::Int8 => Key::Int(pg::int8(bytes)?),
+        Family::Uuid => Key::Uuid(pg::uuid(bytes)?),
+        Family::Text | Family::Varchar => Key::Text(bytes),
+        Family::Bool
+        | Family::Float4
+        | Family::Float8
+        | Family::Numeric
+        | Family::Bpchar
+        | Family::Name
+        | Family::Citext
+        | Family::Timestamptz
+        | Family::Timestamp
+        | Family::Date
+        | Family::Time
+        | Family::Timetz
+        | Family::Interval
+        | Family::Json
+        | Family::Jsonb
+        | Family::Bytea
+        | Family::Enum
+        | Family::Other => return Err(Stop::Stale),
+    }))
+}

@@ -1,0 +1,147 @@
+//! What became of commands → response messages.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::api::Method;
+use super::frame::{self, Encoding};
+use super::mutations::{CODE, ERROR, ID, SUCCESS, content_name};
+use super::rows::stopped;
+use super::status::told;
+use crate::codec::protobuf::{self, Layout};
+use crate::codec::{self, Row, Trail};
+use crate::engine::{Change, Outcome};
+use crate::error::{Code, Error, Result, Stage};
+use crate::schema::lock::{Lock, field_name};
+use crate::schema::model::{Endpoint, Scalar};
+use crate::schema::{Kind, Schema};
+
+/// How the commands of one method are answered.
+pub struct Answers {
+    success: u32,
+    id: Option<u32>,
+    error: u32,
+    code: u32,
+    content: u32,
+    encoding: Encoding,
+    bytes_max: usize,
+    request_id: String,
+}
+
+/// What became of one command.
+pub enum Done {
+    Carried(Change, Vec<Row>, Arc<Layout>),
+    Failed(Arc<Error>),
+}
+
+// === impl Answers ===
+
+impl Answers {
+    pub fn new(
+        schema: &Schema,
+        lock: &Lock,
+        method: &Method,
+        mutation: &Endpoint,
+        encoding: Encoding,
+        bytes_max: usize,
+        request_id: &str,
+    ) -> Result<Answers> {
+        let number = |name: &str| {
+            let found = lock.field(&method.response, &field_name(name)).map(|member| member.number);
+            found.ok_or_else(|| {
+                Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
+                    .because(format!("there is no field number for {}.{name}", method.response))
+            })
+        };
+        Ok(Answers {
+            success: number(SUCCESS)?,
+            id: if has_id(schema, mutation) { Some(number(ID)?) } else { None },
+            error: number(ERROR)?,
+            code: number(CODE)?,
+            content: number(content_name(schema, mutation))?,
+            encoding,
+            bytes_max,
+            request_id: request_id.to_owned(),
+        })
+    }
+
+    /// The message of a command; one that cannot be written is told as a failure, though it was carried out.
+    pub fn put(&self, done: &Done, out: &mut Vec<u8>) {
+        let start = out.len();
+        let written = match done {
+            Done::Carried(change, rows, layout) => self.carried(change, rows, layout, out),
+            Done::Failed(error) => self.failed(error, out),
+        };
+        if let Err(error) = written {
+            super::report(&error, &self.request_id);
+            out.truncate(start);
+            // A failure is a few texts of our own, so that a second one cannot follow.
+            let _ = self.failed(&error, out);
+        }
+    }
+
+    /// The message of a command that was carried out.
+    pub fn carried(&self, change: &Change, rows: &[Row], layout: &Layout, out: &mut Vec<u8>) -> Result<()> {
+        let start = frame::open(out);
+        match &change.failure {
+            None => protobuf::flag(self.success, out),
+            Some((code, message)) => self.refused(*code, message, out),
+        }
+        if let (Some(number), Some(id)) = (self.id, &change.id) {
+            protobuf::text(number, id, out);
+        }
+        let mut trail = Trail::default();
+        for row in rows {
+            protobuf::content(self.content, layout, &codec::columns(row), out, &mut trail)
+                .map_err(|stop| stopped(stop, &trail))?;
+        }
+        frame::close(start, self.encoding, self.bytes_max, out)
+    }
+
+    fn failed(&self, error: &Error, out: &mut Vec<u8>) -> Result<()> {
+        let start = frame::open(out);
+        self.refused(error.code, &told(error, &self.request_id), out);
+        frame::close(start, self.encoding, self.bytes_max, out)
+    }
+
+    fn refused(&self, code: Code, message: &str, out: &mut Vec<u8>) {
+        protobuf::text(self.error, message, out);
+        protobuf::text(self.code, code.name(), out);
+    }
+}
+
+/// What became of the calls of an outcome, in order.
+pub async fn done(outcome: Outcome, layout: &Arc<Layout>) -> Result<VecDeque<Done>> {
+    let Outcome { mut rows, changes, .. } = outcome;
+    let mut all = VecDeque::with_capacity(changes.len());
+    for change in changes {
+        all.push_back(match change {
+            Err(error) => Done::Failed(Arc::new(error)),
+            Ok(change) => {
+                let mut own = Vec::with_capacity(change.rows);
+                while own.len() < change.rows {
+                    let Some(row) = rows.next().await.transpose()? else { break };
+                    own.push(row);
+                }
+                Done::Carried(change, own, layout.clone())
+            }
+        });
+    }
+    Ok(all)
+}
+
+/// Whether what is returned has an id, which everyone may see who may call the mutation. A value that is no id
+/// is none.
+fn has_id(schema: &Schema, mutation: &Endpoint) -> bool {
+    use crate::schema::call::Returned;
+    let is_value = schema.call(&mutation.name).is_some_and(|call| matches!(call.returned, Returned::Value(_)));
+    match schema.kind(&mutation.item) {
+        Kind::Object(object) => object.fields.get("id").is_none_or(|field| field.requires_scope.is_none()),
+        Kind::Interface(_) | Kind::Union(_) => {
+            let possible = schema.possible_types(&mutation.item);
+            possible.iter().all(|object| object.fields.get("id").is_none_or(|field| field.requires_scope.is_none()))
+        }
+        Kind::Scalar(Scalar::Id | Scalar::Uuid) => true,
+        Kind::Scalar(_) | Kind::Enum(_) => !is_value,
+    }
+}

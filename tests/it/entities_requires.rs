@@ -1,0 +1,143 @@
+//! Fields that are computed from what other services say of an entity.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness;
+use crate::service::Api;
+use crate::subgraph::{api, database, schema};
+
+const ASK: &str = "query($r: [_Any!]!) { _entities(representations: $r) {
+    ... on Person { email name average rank tags totalProducts profile { home: homePage } }
+    ... on Package { id estimate } } }";
+
+fn person(number: usize, total: Json) -> Json {
+    json!({"__typename": "Person", "email": format!("person{number}@example.org"), "totalProducts": total,
+           "yearsOfEmployment": 10, "profile": {"homePage": format!("https://{number}.example"), "grade": "HIGH"}})
+}
+
+async fn ask(api: &Api, representations: Json) -> (Json, Vec<(Json, String)>) {
+    let (status, mut answer) = api.ask(ASK, json!({"r": representations})).await;
+    assert_eq!(status, 200, "{answer:#}");
+    let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+    let errors = errors.iter().map(|error| (error["path"].clone(), error["message"].as_str().unwrap().to_owned()));
+    (answer["data"]["_entities"].take(), errors.collect())
+}
+
+#[tokio::test]
+async fn functions_of_representations() {
+    let (database, api) = api().await;
+    let answer = |number: usize, total: Json, average: Json, rank: Json| {
+        json!({"email": format!("person{number}@example.org"), "name": format!("Person {number}"), "average": average,
+               "rank": rank, "totalProducts": total, "profile": {"home": format!("https://{number}.example")},
+               "tags": ["Person", format!("https://{number}.example"), "high"]})
+    };
+    let nobody = person(99, json!(1));
+    let package = json!({"__typename": "Package", "id": "p", "price": "12.5", "weight": 2.25});
+    let asked = json!([
+        person(3, json!(1337)),
+        nobody,
+        person(1, json!(null)),
+        package,
+        person(3, json!(10)),
+        person(3, json!(1337))
+    ]);
+    let first = answer(3, json!(1337), json!(134), json!(2674));
+    let (data, errors) = ask(&api, asked).await;
+    assert_eq!(errors, []);
+    let estimate = json!({"id": "p", "estimate": 3.5});
+    let expected = json!([
+        first,
+        null,
+        answer(1, Json::Null, Json::Null, Json::Null),
+        estimate,
+        answer(3, json!(10), json!(1), json!(20)),
+        first
+    ]);
+    assert_eq!(data, json!(expected));
+    let calls = harness::ask(&database.url(), "SELECT last_value FROM calls").await.unwrap();
+    assert_eq!(calls, 1, "a function that takes an array is called once for a batch");
+}
+
+#[tokio::test]
+async fn what_is_required_and_missing() {
+    let (_database, api) = api().await;
+    let without = |name: &str| {
+        let mut all = person(1, json!(5));
+        all.as_object_mut().unwrap().shift_remove(name);
+        all
+    };
+    let mut half = person(1, json!(5));
+    half["profile"] = json!({"homePage": null});
+    let mut odd = person(1, json!("many"));
+    odd["yearsOfEmployment"] = json!([]);
+    let mut unknown = person(1, json!(5));
+    unknown["profile"]["nothing"] = json!(1);
+    let mut nul = person(1, json!(5));
+    nul["profile"]["homePage"] = json!("\u{0}");
+    for (bad, expected) in [
+        (without("totalProducts"), "Person.average requires totalProducts, which the representation lacks"),
+        (without("profile"), "Person.tags requires profile, which the representation lacks"),
+        (half, "Person.tags requires profile.grade, which the representation lacks"),
+        (odd, "Person.totalProducts: \"many\" is not an Int (a whole number within 32 bits)"),
+        (unknown, "Person.profile: Profile has no field \"nothing\""),
+        (nul, "Person.profile.homePage: a text may not hold the character U+0000"),
+    ] {
+        let (data, errors) = ask(&api, json!([person(1, json!(20)), bad])).await;
+        assert_eq!((&data[0]["average"], &data[1]), (&json!(2), &Json::Null));
+        assert_eq!(errors, [(json!(["_entities", 1]), expected.to_owned())]);
+    }
+    // What is not asked for requires nothing.
+    let query = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Person { name } } }";
+    let data = api.data(query, json!({"r": [{"__typename": "Person", "email": "person2@example.org"}]})).await;
+    assert_eq!(data["_entities"], json!([{"name": "Person 2"}]));
+}
+
+#[tokio::test]
+async fn outside_of_entities() {
+    let (_database, api) = api().await;
+    let (code, message) = api.refusal("{ people(limit: 1) { average } }", Json::Null).await;
+    assert_eq!(code, "BAD_USER_INPUT");
+    assert!(message.contains("comes from what other services say of it"), "{message}");
+    let data = api
+        .data("{ people(limit: 1, where: {email: {eq: \"person1@example.org\"}}) { name totalProducts } }", Json::Null)
+        .await;
+    assert_eq!(data["people"], json!([{"name": "Person 1", "totalProducts": null}]));
+    let row = api.get("/rest/people?email=person1@example.org").await.json();
+    assert_eq!(row["data"][0]["name"], "Person 1", "{row}");
+}
+
+#[tokio::test]
+async fn functions_that_do_not_fit() {
+    for (signature, expected) in [
+        ("fn_average(a int) RETURNS int", "has to take a representation as one jsonb"),
+        ("fn_average(a jsonb, b int) RETURNS int", "has to take a representation as one jsonb"),
+        ("fn_average(a jsonb) RETURNS text", "returns text"),
+        ("fn_average(a jsonb) RETURNS SETOF int", "not a set"),
+        ("fn_average(a jsonb[]) RETURNS int", "takes an array and has to return one"),
+        ("fn_average(a jsonb, OUT b int, OUT c int)", "has to return one value, not a row"),
+    ] {
+        let database = database();
+        let sql = format!("CREATE FUNCTION {signature} LANGUAGE plpgsql AS $$ BEGIN END $$");
+        database.execute(&format!("DROP FUNCTION fn_average; {sql}"));
+        let problem = refused(&database.url()).await;
+        assert!(
+            problem.contains("Person.average is computed by it") && problem.contains(expected),
+            "{signature}: {problem}"
+        );
+    }
+    let database = database();
+    database.execute("DROP FUNCTION fn_average");
+    assert!(refused(&database.url()).await.contains("there is no such function"));
+    database.execute("CREATE FUNCTION fn_average(a jsonb) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION fn_average(a jsonb[]) RETURNS int[] LANGUAGE sql AS 'SELECT ARRAY[1]'");
+    assert!(refused(&database.url()).await.contains("there are several functions"));
+}
+
+async fn refused(url: &str) -> String {
+    use fraiseql::server::{Refusal, Service, workers};
+    let config = crate::service::config(url, "");
+    match Service::open(&config, &crate::service::compiled(&schema()), workers()).await {
+        Err(Refusal::Problems(problems)) => format!("{problems:?}"),
+        Err(Refusal::Unreachable(reason)) => panic!("{reason}"),
+        Ok(_) => String::new(),
+    }
+}
