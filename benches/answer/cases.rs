@@ -219,7 +219,7 @@ fn axum_one(values: &Values, address: SocketAddr) -> Question {
 }
 
 fn rest_list(values: &Values, address: SocketAddr) -> Question {
-    let path = format!("/rest/users?select=id,name,email&age[gte]={}&sort=-score&limit=20&offset=0", values.age());
+    let path = format!("/rest/users?select=id,name,email&age[gte]={}&sort=-score&limit=20", values.age());
     get(&path, JSON, address)
 }
 

@@ -44,6 +44,33 @@ pub fn message(layout: &Layout, columns: &Columns<'_>, out: &mut Vec<u8>, trail:
     }
 }
 
+/// Writes a field whose content is at hand.
+pub fn field(tag: Tag, content: &[u8], out: &mut Vec<u8>) {
+    tag.put(out);
+    bytes(content, out);
+}
+
+/// Begins a message within another; [`end_field`] is told where.
+pub fn begin_field(tag: Tag, out: &mut Vec<u8>) -> usize {
+    tag.put(out);
+    open(out)
+}
+
+pub fn end_field(start: usize, out: &mut Vec<u8>) {
+    close(start, out);
+}
+
+/// Writes a JSON object as a field of the type `google.protobuf.Struct`; false where it has no such form.
+pub fn structure(tag: Tag, json: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    tag.put(out);
+    let is_written = value::structure(json, out).is_ok();
+    if !is_written {
+        out.truncate(start);
+    }
+    is_written
+}
+
 /// Writes one row as an item of a repeated field.
 #[inline]
 pub fn item(

@@ -5,7 +5,6 @@
 //! nobody else's answer.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -13,11 +12,12 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
+use super::answered::{Answered, Encoded, Place, Row};
 use super::guarded::guarded;
 use super::representation::{KeyValues, has, key_values, represented, stored};
 use crate::auth::Caller;
 use crate::codec::key::{Key, key};
-use crate::codec::{Columns, Mismatch, Segment, Shape, Stop, Trail, columns, json};
+use crate::codec::{Columns, Shape, Stop, Trail, columns, json};
 use crate::engine::{Engine, Outcome, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::selection::{Selected, Selection};
@@ -65,7 +65,7 @@ pub trait Encoding: Sync {
     /// What is made once for the rows of one shape.
     type Layout: Send + Sync;
 
-    fn layout(&self, shape: &Shape) -> Result<Self::Layout>;
+    fn layout(&self, outcome: &Outcome) -> Result<Self::Layout>;
 
     /// Writes one row. When it stops, `out` is as it was before.
     fn row(
@@ -81,53 +81,12 @@ pub trait Encoding: Sync {
 /// Rows as JSON.
 pub struct JsonRows;
 
-/// The answer to a batch.
-#[derive(Debug)]
-pub struct Answered {
-    groups: Vec<Result<Encoded>>,
-    places: Vec<Place>,
-}
-
-/// What became of one representation.
-#[derive(Debug)]
-pub enum Entity<'a> {
-    Row(&'a [u8]),
-    /// There is no such row, or none that this caller sees.
-    Missing,
-    /// A null came up to the row itself; the mismatches say why.
-    Nulled,
-    Failed(&'a Error),
-}
-
-/// Where the row of one representation will be.
-#[derive(Debug)]
-enum Place {
-    /// In one group; behind an interface, in the first that has it.
-    In(SmallVec<[(usize, usize); 1]>),
-    Refused(Error),
-}
-
 /// Keys of one type that are looked up in the same way.
 struct Group<'a> {
     form: &'a Arc<Form>,
     type_name: Name,
     keys: Vec<KeyValues>,
     representations: Vec<Value>,
-}
-
-/// The rows of a group, encoded.
-#[derive(Debug)]
-struct Encoded {
-    bytes: Vec<u8>,
-    rows: Vec<Row>,
-    mismatches: Vec<Mismatch>,
-}
-
-#[derive(Debug, Clone)]
-enum Row {
-    Missing,
-    Nulled,
-    At(Range<usize>),
 }
 
 // === impl Wanted ===
@@ -168,7 +127,7 @@ fn is_left_out(object: Option<&TypeDef>, field: &Selected) -> bool {
 impl Encoding for JsonRows {
     type Layout = ();
 
-    fn layout(&self, _: &Shape) -> Result<()> {
+    fn layout(&self, _: &Outcome) -> Result<()> {
         Ok(())
     }
 
@@ -287,9 +246,9 @@ impl<E: Encoding> EntityBatch<'_, E> {
     }
 
     async fn rows(&self, outcome: Outcome, unique: &Unique<'_>) -> Result<Encoded> {
+        let layout = self.encoding.layout(&outcome)?;
         let (statement, mut rows) = outcome.into_parts();
         let shape = statement.shape();
-        let layout = self.encoding.layout(shape)?;
         let Some(lookup) = statement.lookup() else {
             return Err(Error::new(Stage::Encode, Code::Internal, "entities were asked for without a key"));
         };
@@ -377,89 +336,5 @@ fn key_of(value: &Value) -> Option<Key<'_>> {
         Value::Uuid(uuid) => Some(Key::Uuid(*uuid.as_bytes())),
         Value::Text(text) => Some(Key::Text(text.as_bytes())),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => None,
-    }
-}
-
-// === impl Answered ===
-
-impl Answered {
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
-    /// What became of each representation, in their order.
-    pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
-        self.places.iter().map(|place| self.entity(place))
-    }
-
-    fn entity<'a>(&'a self, place: &'a Place) -> Entity<'a> {
-        let all = match place {
-            Place::In(all) => all,
-            Place::Refused(error) => return Entity::Failed(error),
-        };
-        let mut left = Entity::Missing;
-        for (group, key) in all {
-            match &self.groups[*group] {
-                Err(error) => left = Entity::Failed(error),
-                Ok(encoded) => match &encoded.rows[*key] {
-                    Row::At(range) => return Entity::Row(&encoded.bytes[range.clone()]),
-                    Row::Nulled => return Entity::Nulled,
-                    Row::Missing => {}
-                },
-            }
-        }
-        left
-    }
-
-    /// Why there is nothing at all: every statement failed.
-    pub fn into_failure(mut self) -> std::result::Result<Answered, Error> {
-        let is_failed = !self.groups.is_empty() && self.groups.iter().all(Result::is_err);
-        match is_failed.then(|| self.groups.swap_remove(0)) {
-            Some(Err(error)) => Err(error),
-            Some(Ok(_)) | None => Ok(self),
-        }
-    }
-
-    /// Why whole statements failed, each once.
-    pub fn failures(&self) -> impl Iterator<Item = &Error> {
-        self.groups.iter().filter_map(|group| group.as_ref().err())
-    }
-
-    /// Where the breakers of all entities that were asked for are open: the seconds until the first of them
-    /// may be tried again.
-    pub fn all_open(&self) -> Option<u64> {
-        let mut left = None;
-        for group in &self.groups {
-            let Err(Error { code: Code::CircuitBreakerOpen, retry_after_secs: Some(secs), .. }) = group else {
-                return None;
-            };
-            left = Some(left.map_or(*secs, |left: u64| left.min(*secs)));
-        }
-        left
-    }
-
-    /// Values that did not fit. The path of each begins with the position of the representation, of every
-    /// one whose row has it.
-    pub fn mismatches(&self) -> Vec<Mismatch> {
-        if self.groups.iter().all(|group| group.as_ref().is_ok_and(|encoded| encoded.mismatches.is_empty())) {
-            return Vec::new();
-        }
-        let mut found = Vec::new();
-        for (index, place) in self.places.iter().enumerate() {
-            let Place::In(all) = place else { continue };
-            for (group, key) in all {
-                let mismatches = self.groups[*group].iter().flat_map(|encoded| &encoded.mismatches);
-                let own = mismatches.filter(|mismatch| mismatch.path.first() == Some(&Segment::Index(*key)));
-                found.extend(own.cloned().map(|mut mismatch| {
-                    mismatch.path[0] = Segment::Index(index);
-                    mismatch
-                }));
-            }
-        }
-        found
     }
 }

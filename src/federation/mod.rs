@@ -4,6 +4,7 @@
 //! The entity layer is a caller of the engine like any wire, and every wire is a caller of it: `_entities`
 //! of GraphQL, batch get of REST and gRPC. What it knows of rows it learns from `codec`.
 
+pub mod answered;
 pub mod batch;
 mod guarded;
 mod representation;

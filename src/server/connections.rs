@@ -20,6 +20,15 @@ use super::{State, service, tls};
 /// Time for a client to send its first byte, to finish the handshake of TLS, and then for the head of each request.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a client may send ahead on one stream of HTTP/2, and on all of a connection.
+///
+/// h2 takes frames that lie there unread and hold less than 256 bytes for a flood when they lack more than half
+/// of the connection's window altogether, and ends the connection. Clients that send many small messages, and
+/// wait for room to read the answers, would be such: a stream full of the smallest keys (14 bytes with their
+/// frame) lacks 17 times its window.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
 /// What the requests of a connection share: what answers them, who is at the other end, and when to end. Requests count
 /// their uses of it, which are those of one worker: a counter that all workers change would wander between the cores.
 pub struct Peer {
@@ -74,7 +83,9 @@ where
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new());
+    http2.initial_stream_window_size(STREAM_WINDOW_BYTES).initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let ended = tokio::select! {
         biased;

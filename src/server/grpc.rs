@@ -35,6 +35,7 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         page_rows: config.grpc.page_rows,
         depth_max: config.graphql.max_depth,
         request_timeout: config.server.request_timeout,
+        representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
     };
     let file = config.fraiseql.output_file.display().to_string();

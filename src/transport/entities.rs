@@ -2,7 +2,7 @@
 
 use super::body::{Budget, Chunks};
 use crate::error::{Error, Result};
-use crate::federation::batch::{Answered, Entity};
+use crate::federation::answered::{Answered, Entity};
 
 /// The list, in the order of the representations, with null for what is not there; and what went wrong,
 /// by its position.

@@ -37,6 +37,8 @@ mod grpc_clients;
 #[cfg(feature = "grpc-transport")]
 mod grpc_edges;
 #[cfg(feature = "grpc-transport")]
+mod grpc_entities;
+#[cfg(feature = "grpc-transport")]
 mod grpc_identity;
 #[cfg(feature = "grpc-transport")]
 mod grpc_lock;

@@ -26,6 +26,19 @@ pub(super) fn value(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Writes an object as a `Struct` with its length before it.
+pub(super) fn structure(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    let mut scan = Scan::new(text);
+    if scan.peek()? != b'{' {
+        return Err(Fault::Misfit);
+    }
+    let start = out.len();
+    any(&mut scan, 0, out)?;
+    // The tag of the struct within a value.
+    out.remove(start);
+    Ok(())
+}
+
 /// Writes the items of a list as a `ListValue` with its length before it.
 pub(super) fn list_value(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let mut scan = Scan::new(text);

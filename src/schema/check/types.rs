@@ -144,10 +144,6 @@ fn field(field: &Field, owner: Option<&Type>, index: &Index, reports: &Reports) 
             let problem = reports.at(at("function"), "a function computes a field from what it \"requires\"");
             reports.refuse(problem.hint("add federation.requires, or expose a column in the view"));
         }
-        if owner.is_some_and(|owner| owner.keys.is_empty()) {
-            let reason = "a function computes a field from a representation, which a type without a key has none of";
-            reports.refuse(reports.at(at("function"), reason).hint("give the type a key"));
-        }
         if field.join.is_some() {
             reports.refuse(reports.at(at("function"), "a joined field cannot be computed by a function as well"));
         }

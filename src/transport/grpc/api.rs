@@ -66,6 +66,7 @@ pub enum Type {
     FieldMask,
     OrderDirection,
     PageInfo,
+    EntityError,
     /// A message of `fraiseql.v1` that compares values of a scalar.
     Filter(&'static str),
 }
@@ -99,7 +100,7 @@ pub struct Reserved {
 pub struct Method {
     pub name: String,
     pub kind: MethodKind,
-    /// The query or the mutation of the schema.
+    /// The query or the mutation of the schema, or the type of the entities.
     pub endpoint: Name,
     pub request: String,
     pub response: String,
@@ -123,10 +124,19 @@ pub enum MethodKind {
     Command,
     /// A stream of commands, and one of what became of each.
     Commands,
+    /// Entities in the order of their keys.
+    BatchGet,
+    /// The same, each key as it comes.
+    Resolve,
 }
 
-/// The repeated field of a page's rows.
+/// The repeated field of a page's rows, and of what became of each key.
 pub const PAGE_ITEMS: &str = "items";
+/// The cases of what became of a key.
+pub const ENTITY: &str = "entity";
+pub const ERROR: &str = "error";
+/// The keys of a batch.
+pub const KEYS: &str = "keys";
 
 // === impl Api ===
 
@@ -251,6 +261,7 @@ impl Type {
             Type::FieldMask => "google.protobuf.FieldMask",
             Type::OrderDirection => "fraiseql.v1.OrderDirection",
             Type::PageInfo => "fraiseql.v1.PageInfo",
+            Type::EntityError => "fraiseql.v1.EntityError",
             Type::Filter(name) => name,
         }
     }
@@ -264,6 +275,7 @@ impl Type {
             Type::Value | Type::ListValue => Some("google/protobuf/struct.proto"),
             Type::FieldMask => Some("google/protobuf/field_mask.proto"),
             Type::OrderDirection | Type::PageInfo => Some("fraiseql/v1/common.proto"),
+            Type::EntityError => Some("fraiseql/v1/entities.proto"),
             Type::Filter(_) => Some("fraiseql/v1/filters.proto"),
         }
     }
@@ -284,6 +296,7 @@ impl Type {
             | Type::ListValue
             | Type::FieldMask
             | Type::PageInfo
+            | Type::EntityError
             | Type::Filter(_) => true,
         }
     }
@@ -295,21 +308,26 @@ impl MethodKind {
     /// The answer is a stream.
     pub fn is_streaming(self) -> bool {
         match self {
-            MethodKind::List | MethodKind::Pages | MethodKind::Commands => true,
-            MethodKind::Get | MethodKind::Connection | MethodKind::Count | MethodKind::Command => false,
+            MethodKind::List | MethodKind::Pages | MethodKind::Commands | MethodKind::Resolve => true,
+            MethodKind::Get
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::Command
+            | MethodKind::BatchGet => false,
         }
     }
 
     /// The request is a stream.
     pub fn takes_stream(self) -> bool {
         match self {
-            MethodKind::Commands => true,
+            MethodKind::Commands | MethodKind::Resolve => true,
             MethodKind::Get
             | MethodKind::List
             | MethodKind::Pages
             | MethodKind::Connection
             | MethodKind::Count
-            | MethodKind::Command => false,
+            | MethodKind::Command
+            | MethodKind::BatchGet => false,
         }
     }
 
@@ -317,9 +335,13 @@ impl MethodKind {
     pub fn is_write(self) -> bool {
         match self {
             MethodKind::Command | MethodKind::Commands => true,
-            MethodKind::Get | MethodKind::List | MethodKind::Pages | MethodKind::Connection | MethodKind::Count => {
-                false
-            }
+            MethodKind::Get
+            | MethodKind::List
+            | MethodKind::Pages
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::BatchGet
+            | MethodKind::Resolve => false,
         }
     }
 }

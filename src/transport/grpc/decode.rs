@@ -54,6 +54,7 @@ enum Kind {
     Timestamp,
     Value,
     ListValue,
+    Struct,
     FieldMask,
     /// Only answers have it.
     Other,
@@ -111,7 +112,7 @@ impl Decoder {
                     Type::Value => Kind::Value,
                     Type::FieldMask => Kind::FieldMask,
                     Type::ListValue => Kind::ListValue,
-                    Type::PageInfo => Kind::Other,
+                    Type::PageInfo | Type::EntityError => Kind::Other,
                 };
                 let (name, source, repeated) =
                     (field.name.clone(), field.source.clone(), field.label == Label::Repeated);
@@ -128,27 +129,36 @@ impl Decoder {
     /// The filters of `fraiseql.v1`.
     fn add_shared(&mut self) {
         use prost_types::field_descriptor_proto::{Label, Type};
-        for file in descriptor::shared().file.iter().filter(|file| file.package() == "fraiseql.v1") {
-            for message in &file.message_type {
-                let fields = message.field.iter().map(|field| {
-                    let kind = match field.r#type() {
-                        Type::Double => Kind::Double,
-                        Type::Int32 => Kind::Int32,
-                        Type::Int64 => Kind::Int64,
-                        Type::Bool => Kind::Bool,
-                        Type::String => Kind::String,
-                        Type::Message if field.type_name().ends_with(".Timestamp") => Kind::Timestamp,
-                        Type::Message if field.type_name().ends_with(".Value") => Kind::Value,
-                        _ => Kind::Other,
-                    };
-                    let (name, source) = (field.name().to_owned(), camel_case(field.name()).into());
-                    let repeated = field.label() == Label::Repeated;
-                    (field.number() as u32, Field { name, source, repeated, kind })
-                });
-                let message_of = Message::new(fields.collect(), false, true);
-                self.by_name.insert(format!("fraiseql.v1.{}", message.name()), self.messages.len());
-                self.messages.push(message_of);
-            }
+        let shared = descriptor::shared();
+        let files = || shared.file.iter().filter(|file| file.package() == "fraiseql.v1");
+        let messages = || files().flat_map(|file| &file.message_type);
+        let first = self.messages.len();
+        let names = messages().enumerate().map(|(at, message)| (format!("fraiseql.v1.{}", message.name()), first + at));
+        self.by_name.extend(names);
+        for message in messages() {
+            let fields = message.field.iter().map(|field| {
+                let kind = match field.r#type() {
+                    Type::Double => Kind::Double,
+                    Type::Int32 => Kind::Int32,
+                    Type::Int64 => Kind::Int64,
+                    Type::Bool => Kind::Bool,
+                    Type::String => Kind::String,
+                    Type::Message if field.type_name().ends_with(".Timestamp") => Kind::Timestamp,
+                    Type::Message if field.type_name().ends_with(".Value") => Kind::Value,
+                    Type::Message if field.type_name().ends_with(".Struct") => Kind::Struct,
+                    Type::Message => {
+                        let known = self.by_name.get(field.type_name().trim_start_matches('.'));
+                        known.map_or(Kind::Other, |at| Kind::Message(*at))
+                    }
+                    _ => Kind::Other,
+                };
+                let (name, source) = (field.name().to_owned(), camel_case(field.name()).into());
+                let repeated = field.label() == Label::Repeated;
+                (field.number() as u32, Field { name, source, repeated, kind })
+            });
+            let is_filter = message.name().ends_with("Filter");
+            let message_of = Message::new(fields.collect(), false, is_filter);
+            self.messages.push(message_of);
         }
     }
 
@@ -222,6 +232,7 @@ impl Decoder {
             | Kind::Timestamp
             | Kind::Value
             | Kind::ListValue
+            | Kind::Struct
             | Kind::FieldMask
             | Kind::Other => false,
         };
@@ -264,6 +275,11 @@ impl Decoder {
             (Kind::Timestamp, Raw::Bytes(bytes)) => timestamp(bytes, path)?,
             (Kind::Value, Raw::Bytes(bytes)) => value(bytes, path, depth)?,
             (Kind::ListValue, Raw::Bytes(bytes)) => list(bytes, path, depth)?,
+            // One that is too deep costs only the key that it belongs to.
+            (Kind::Struct, Raw::Bytes(bytes)) => match structure(bytes, path, depth) {
+                Err(error) if error.code == Code::TooComplex => Json::Null,
+                found => found?,
+            },
             (Kind::FieldMask, Raw::Bytes(mut bytes)) => {
                 let mut paths = Vec::new();
                 while !bytes.is_empty() {
@@ -381,22 +397,7 @@ fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
             Some((2, Raw::Fixed64(number))) => Number::from_f64(f64::from_le_bytes(number)).map_or(Json::Null, whole),
             Some((3, Raw::Bytes(bytes))) => Json::String(text(bytes, path)?),
             Some((4, Raw::Varint(flag))) => Json::Bool(flag != 0),
-            Some((5, Raw::Bytes(mut fields))) => {
-                let mut object = Map::new();
-                while !fields.is_empty() {
-                    let Some((1, Raw::Bytes(mut entry))) = next(&mut fields) else { return Err(broken(path)) };
-                    let (mut key, mut content) = (String::new(), Json::Null);
-                    while !entry.is_empty() {
-                        match next(&mut entry) {
-                            Some((1, Raw::Bytes(bytes))) => key = text(bytes, path)?,
-                            Some((2, Raw::Bytes(bytes))) => content = value(bytes, path, depth + 1)?,
-                            Some(_) | None => return Err(broken(path)),
-                        }
-                    }
-                    object.insert(key, content);
-                }
-                Json::Object(object)
-            }
+            Some((5, Raw::Bytes(fields))) => structure(fields, path, depth)?,
             Some((6, Raw::Bytes(bytes))) => list(bytes, path, depth)?,
             Some(_) | None => return Err(broken(path)),
         };
@@ -413,6 +414,24 @@ fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
         items.push(value(item, path, depth + 1)?);
     }
     Ok(Json::Array(items))
+}
+
+/// A `google.protobuf.Struct` as JSON.
+fn structure(mut fields: &[u8], path: &str, depth: usize) -> Result<Json> {
+    let mut object = Map::new();
+    while !fields.is_empty() {
+        let Some((1, Raw::Bytes(mut entry))) = next(&mut fields) else { return Err(broken(path)) };
+        let (mut key, mut content) = (String::new(), Json::Null);
+        while !entry.is_empty() {
+            match next(&mut entry) {
+                Some((1, Raw::Bytes(bytes))) => key = text(bytes, path)?,
+                Some((2, Raw::Bytes(bytes))) => content = value(bytes, path, depth + 1)?,
+                Some(_) | None => return Err(broken(path)),
+            }
+        }
+        object.insert(key, content);
+    }
+    Ok(Json::Object(object))
 }
 
 /// Numbers of `Value` are doubles; whole ones are what JSON would have had.

@@ -9,6 +9,7 @@ use indexmap::IndexSet;
 
 use super::api::{Api, EnumType, EnumValue, Field, Label, Message, Method, MethodKind, PAGE_ITEMS, Reserved, Type};
 use crate::problem::Problem;
+use crate::schema::entities::Behind;
 use crate::schema::lock::{field_name, message_name, value_name};
 use crate::schema::model::{
     Argument, ArgumentRole, Endpoint, EnumDef, Field as SchemaField, Returns, TypeDef, TypeRef,
@@ -43,6 +44,9 @@ pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api
     }
     for mutation in schema.model().mutations.values() {
         describer.mutation(mutation, &mut methods);
+    }
+    for entity in schema.entities().values().filter(|entity| entity.behind == Behind::Object) {
+        describer.entity(entity, &mut methods);
     }
     // In the order in which they are met, which is the order in which they are read.
     let Describer { mut messages, enums, known, .. } = describer;
@@ -165,7 +169,7 @@ impl Describer<'_> {
     }
 
     /// A type of output with everything below it.
-    fn output(&mut self, name: &Name) {
+    pub(super) fn output(&mut self, name: &Name) {
         let schema = self.schema;
         let message = message_name(name);
         if !self.begin(&message) {

@@ -145,9 +145,13 @@ fn field(api: &Api, field: &Field) -> FieldDescriptorProto {
         Type::Message(name) => (ProtoType::Message, Some(format!(".{}.{name}", api.package))),
         Type::Enum(name) => (ProtoType::Enum, Some(format!(".{}.{name}", api.package))),
         Type::OrderDirection => (ProtoType::Enum, Some(format!(".{}", field.ty.name()))),
-        Type::Timestamp | Type::Value | Type::ListValue | Type::FieldMask | Type::PageInfo | Type::Filter(_) => {
-            (ProtoType::Message, Some(format!(".{}", field.ty.name())))
-        }
+        Type::Timestamp
+        | Type::Value
+        | Type::ListValue
+        | Type::FieldMask
+        | Type::PageInfo
+        | Type::EntityError
+        | Type::Filter(_) => (ProtoType::Message, Some(format!(".{}", field.ty.name()))),
     };
     let label = if field.label == Label::Repeated { ProtoLabel::Repeated } else { ProtoLabel::Optional };
     FieldDescriptorProto {

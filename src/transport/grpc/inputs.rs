@@ -52,12 +52,11 @@ pub fn operator_field(row: &OperatorName, item: &Type) -> Field {
 
 /// Whether arguments of joined lists can be given somewhere below a type.
 pub fn takes_joins(schema: &Schema, name: &str) -> bool {
-    fn visit(schema: &Schema, name: &str, seen: &mut BTreeSet<String>) -> bool {
-        seen.insert(name.to_owned())
-            && joined(schema, name).any(|field| {
-                let item = field.ty.innermost();
-                field.ty.is_list() || (!seen.contains(&**item) && visit(schema, item, seen))
-            })
+    fn visit<'s>(schema: &'s Schema, name: &'s str, seen: &mut BTreeSet<&'s str>) -> bool {
+        // Lists of the type itself first: most types have one, and few have to be followed further.
+        seen.insert(name)
+            && (joined(schema, name).any(|field| field.ty.is_list())
+                || joined(schema, name).any(|field| visit(schema, field.ty.innermost(), seen)))
     }
     visit(schema, name, &mut BTreeSet::new())
 }

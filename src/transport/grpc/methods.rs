@@ -1,6 +1,7 @@
 //! A method and its request → an intent. Forms are kept by method and mask.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use moka::sync::Cache;
@@ -10,15 +11,21 @@ use super::api::{Api, Method};
 use super::decode::Decoder;
 use super::describe::{JOINS, READ_MASK};
 use super::mutations::returned_by_default;
-use super::select::{ListSite, select};
+use super::select::{ListSite, select, select_type};
 use crate::error::{Code, Error, Result, Stage};
+use crate::federation::batch::Wanted;
 use crate::intent::arguments::{arguments, list_arguments};
+use crate::intent::selection::Selection;
 use crate::intent::value::Values;
 use crate::intent::{Arguments, Form, Read};
+use crate::schema::entities::{Behind, Entity};
 use crate::schema::lock::field_name;
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Scalar, TypeRef};
 use crate::schema::name::Name;
 use crate::schema::{Kind, Schema};
+
+/// What a method asks for that takes entities of any type.
+pub const ANY_TYPE: &str = "";
 
 /// Masks kept, over all methods.
 const FORMS_MAX: u64 = 2_000;
@@ -27,6 +34,7 @@ const FORMS_MAX: u64 = 2_000;
 pub struct Methods {
     pub(super) decoder: Decoder,
     forms: Cache<(bool, Name, String), Arc<Prepared>, ahash::RandomState>,
+    entities: Cache<(Name, String), Arc<PreparedEntities>, ahash::RandomState>,
     depth_max: usize,
 }
 
@@ -37,12 +45,63 @@ pub(super) struct Prepared {
     sites: Vec<ListSite>,
 }
 
+/// What is asked of the entities of one type, or of every one.
+pub struct PreparedEntities {
+    pub wanted: Wanted,
+    sites: HashMap<Name, Vec<ListSite>>,
+}
+
+// === impl PreparedEntities ===
+
+impl PreparedEntities {
+    /// The arguments of the lists that are joined to entities of a type.
+    pub fn arguments(
+        &self,
+        schema: &Schema,
+        name: &Name,
+        joins: Option<&Json>,
+        values: &mut Values,
+    ) -> Result<Vec<Arguments>> {
+        let sites = self.sites.get(name).map(Vec::as_slice).unwrap_or_default();
+        let mut all = vec![Arguments::default()];
+        joined_arguments(schema, sites, joins, values, &mut all)?;
+        Ok(all)
+    }
+}
+
 // === impl Methods ===
 
 impl Methods {
     pub fn new(api: &Api, depth_max: usize) -> Methods {
         let forms = Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new());
-        Methods { decoder: Decoder::new(api), forms, depth_max }
+        let entities = Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new());
+        Methods { decoder: Decoder::new(api), forms, entities, depth_max }
+    }
+
+    /// The content of a message of a request.
+    pub fn message(&self, name: &str, bytes: &[u8]) -> Result<Map<String, Json>> {
+        self.decoder.decode(name, bytes)
+    }
+
+    /// What is asked of the entities of a method, with a mask for those of one type.
+    pub fn entities(&self, schema: &Schema, method: &Method, mask: Option<&Json>) -> Result<Arc<PreparedEntities>> {
+        let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+        let key = (method.endpoint.clone(), paths.join(","));
+        if let Some(prepared) = self.entities.get(&key) {
+            return Ok(prepared);
+        }
+        let mut prepared = PreparedEntities { wanted: Wanted::default(), sites: HashMap::new() };
+        let is_asked = |entity: &&Entity| entity.name == method.endpoint || &*method.endpoint == ANY_TYPE;
+        for entity in schema.entities().values().filter(is_asked).filter(|it| it.behind == Behind::Object) {
+            let (selection, sites) = select_type(schema, &entity.name, &paths, self.depth_max)?;
+            if let Selection::Object(selected) = selection {
+                prepared.wanted.add(schema, entity, selected);
+            }
+            prepared.sites.insert(entity.name.clone(), sites);
+        }
+        let prepared = Arc::new(prepared);
+        self.entities.insert(key, prepared.clone());
+        Ok(prepared)
     }
 
     /// The intent in the bytes of a request.
@@ -107,19 +166,30 @@ impl Prepared {
         values: &mut Values,
         all: &mut Vec<Arguments>,
     ) -> Result<()> {
-        if let Some(joins) = joins {
-            used(joins, &self.sites, &mut Vec::new())?;
-        }
-        for site in &self.sites {
-            let found = joins.and_then(|joins| at(joins, &site.path));
-            let declared = list_arguments(&site.item);
-            let written = declared
-                .iter()
-                .map(|argument| (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed)));
-            all.push(arguments(schema, &site.item, written, values)?);
-        }
-        Ok(())
+        joined_arguments(schema, &self.sites, joins, values, all)
     }
+}
+
+/// The arguments of joined lists, behind those that are there.
+fn joined_arguments(
+    schema: &Schema,
+    sites: &[ListSite],
+    joins: Option<&Json>,
+    values: &mut Values,
+    all: &mut Vec<Arguments>,
+) -> Result<()> {
+    if let Some(joins) = joins {
+        used(joins, sites, &mut Vec::new())?;
+    }
+    for site in sites {
+        let found = joins.and_then(|joins| at(joins, &site.path));
+        let declared = list_arguments(&site.item);
+        let written = declared
+            .iter()
+            .map(|argument| (argument, found.and_then(|found| found.get(&*argument.name)).map(Cow::Borrowed)));
+        all.push(arguments(schema, &site.item, written, values)?);
+    }
+    Ok(())
 }
 
 /// Refuses a request without an argument that it has to have. Nothing tells an empty text from none, so

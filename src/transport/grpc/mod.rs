@@ -16,11 +16,14 @@ pub mod describe;
 #[cfg(feature = "grpc-transport")]
 mod descriptor;
 #[cfg(feature = "grpc-transport")]
+mod entities;
+#[cfg(feature = "grpc-transport")]
 mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
 pub mod inputs;
 mod mutations;
+mod keys;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::api::{Api, EnumType, Field, Label, Message, Method, Reserved};
 
 /// Files of `fraiseql.v1`, which generated ones import.
-const STATIC: [(&str, &str); 2] = [
+const STATIC: [(&str, &str); 3] = [
     ("fraiseql/v1/common.proto", include_str!("../../../proto/fraiseql/v1/common.proto")),
+    ("fraiseql/v1/entities.proto", include_str!("../../../proto/fraiseql/v1/entities.proto")),
     ("fraiseql/v1/filters.proto", include_str!("../../../proto/fraiseql/v1/filters.proto")),
 ];
 

@@ -44,12 +44,29 @@ pub fn select(
     let tree = Tree::of(paths, depth_max)?;
     let mut selector = Selector { schema, sites: Vec::new(), joins: Vec::new(), depth_max };
     let selection = match kind {
-        MethodKind::Get | MethodKind::List | MethodKind::Pages | MethodKind::Command | MethodKind::Commands => {
-            selector.selection(&endpoint.item, &tree, "")?
-        }
+        MethodKind::Get
+        | MethodKind::List
+        | MethodKind::Pages
+        | MethodKind::Command
+        | MethodKind::Commands
+        | MethodKind::BatchGet
+        | MethodKind::Resolve => selector.selection(&endpoint.item, &tree, "")?,
         MethodKind::Connection => selector.connection(&endpoint.item, &tree)?,
         MethodKind::Count => Selection::Leaf,
     };
+    Ok((selection, selector.sites))
+}
+
+/// The selection of rows of a type for the paths of a mask.
+pub fn select_type(
+    schema: &Schema,
+    item: &Name,
+    paths: &[&str],
+    depth_max: usize,
+) -> Result<(Selection, Vec<ListSite>)> {
+    let tree = Tree::of(paths, depth_max)?;
+    let mut selector = Selector { schema, sites: Vec::new(), joins: Vec::new(), depth_max };
+    let selection = selector.selection(item, &tree, "")?;
     Ok((selection, selector.sites))
 }
 

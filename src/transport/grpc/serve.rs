@@ -19,6 +19,7 @@ use tower::util::BoxCloneSyncService;
 use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
 use super::body::{DEADLINE, Made, Patience, Streamed, Whole};
 use super::descriptor::file_descriptor_set;
+use super::entities::{UNTYPED, batch_get, resolve, untyped};
 use super::frame::{self, ACCEPTED, Encoding, Incoming};
 use super::methods::Methods;
 use super::rows::{Filled, Messages, Packing, single};
@@ -47,6 +48,8 @@ pub struct Options {
     pub depth_max: usize,
     /// To the first message of an answer.
     pub request_timeout: Duration,
+    /// Keys of one batch of entities.
+    pub representations_max: usize,
     pub stream_idle_timeout: Duration,
 }
 
@@ -54,13 +57,18 @@ pub struct Options {
 pub struct Grpc {
     pub(super) options: Options,
     api: Api,
-    pub(super) lock: Lock,
     /// By path.
-    paths: HashMap<String, usize>,
-    pub(super) methods: Methods,
-    layouts: Layouts,
+    paths: HashMap<String, Arc<Method>>,
+    pub(super) parts: Arc<Parts>,
     /// Other services, by the beginning of their paths.
     sides: Vec<(&'static str, Side)>,
+}
+
+/// What a stream of requests holds as well, which outlives the call that began it.
+pub(super) struct Parts {
+    pub methods: Methods,
+    layouts: Layouts,
+    pub lock: Lock,
 }
 
 /// By the address of a statement, which is kept alive beside its layout.
@@ -91,7 +99,7 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 pub(super) struct Call<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
-    pub method: &'a Method,
+    pub method: &'a Arc<Method>,
     pub id: &'a str,
     pub deadline: Option<Instant>,
     pub encoding: Encoding,
@@ -106,6 +114,26 @@ pub(super) enum Answer {
     Made(Made),
 }
 
+// === impl Parts ===
+
+impl Parts {
+    /// How the rows of a statement become messages: known, or made and kept.
+    pub fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
+        let statement = outcome.statement();
+        let address = Arc::as_ptr(statement) as usize;
+        if let Some(known) = self.layouts.get(&address) {
+            return Ok(known.1.clone());
+        }
+        let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
+            Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
+                .because(format!("there is no field number for {}", missing.0))
+        })?;
+        let layout = Arc::new(layout);
+        self.layouts.insert(address, Arc::new((statement.clone(), layout.clone())));
+        Ok(layout)
+    }
+}
+
 // === impl Grpc ===
 
 impl Grpc {
@@ -116,15 +144,18 @@ impl Grpc {
         let api = describe::describe(schema, &options.names, file)?;
         let api = api.numbered(lock).map_err(|missing| stale(format!("has no field number for {missing}")))?;
         let name = api.service_name();
-        let paths = api.methods.iter().enumerate().map(|(at, method)| (format!("/{name}/{}", method.name), at));
+        let own = api.methods.iter().map(|method| (format!("/{name}/{}", method.name), Arc::new(method.clone())));
+        let paths = own.chain(untyped().map(|method| (format!("/{UNTYPED}/{}", method.name), Arc::new(method))));
         let sides = sides(&api, options.reflection);
         let sides = sides.map_err(|error| stale(format!("has no valid descriptors: {error}")))?;
         Ok(Grpc {
             paths: paths.collect(),
-            methods: Methods::new(&api, options.depth_max),
-            layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
+            parts: Arc::new(Parts {
+                methods: Methods::new(&api, options.depth_max),
+                layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
+                lock: lock.clone(),
+            }),
             sides,
-            lock: lock.clone(),
             api,
             options,
         })
@@ -146,10 +177,10 @@ impl Grpc {
             }
         }
         if !method.kind.is_write() {
-            return Ok(Intent::Read(self.methods.read(schema, method, &request)?));
+            return Ok(Intent::Read(self.parts.methods.read(schema, method, &request)?));
         }
-        let command = self.methods.command_of(schema, method, request)?;
-        let mutate = self.methods.mutate(schema, method, &command.wanted, vec![command.input])?;
+        let command = self.parts.methods.command_of(schema, method, request)?;
+        let mutate = self.parts.methods.mutate(schema, method, &command.wanted, vec![command.input])?;
         Ok(Intent::Mutate(Mutate { is_batch: method.kind == MethodKind::Commands, ..mutate }))
     }
 
@@ -205,19 +236,28 @@ impl Grpc {
         let modes = if method.kind.is_write() { Modes::of(&parts.headers)? } else { Modes::default() };
         let call = Call { engine, caller, method, id, deadline, encoding, modes };
         let bytes_max = self.options.message_bytes_max;
+        if method.kind == MethodKind::Resolve {
+            let incoming = Incoming::new(body, request_encoding, bytes_max);
+            let body = resolve(&call, self.parts.clone(), incoming, &self.options)?;
+            return Ok(framed(Body::new(body), encoding));
+        }
         if method.kind.takes_stream() {
             let answer = self.written(&call, Incoming::new(body, request_encoding, bytes_max))?;
             return Ok(self.respond(&call, answer));
         }
         let answer = async {
             let message = frame::read(body, request_encoding, bytes_max).await?;
+            if method.kind == MethodKind::BatchGet {
+                return batch_get(&call, &self.parts, &message, &self.options).await;
+            }
             let schema = engine.schema_for(caller);
+            let methods = &self.parts.methods;
             if method.kind.is_write() {
-                let command = self.methods.command(&schema, method, &message)?;
-                let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
+                let command = methods.command(&schema, method, &message)?;
+                let mutate = methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
                 return self.command(&call, Mutate { dry_run: modes.dry_run, ..mutate }).await;
             }
-            self.ask(&call, self.methods.decode(&schema, method, &message)?).await
+            self.ask(&call, methods.decode(&schema, method, &message)?).await
         };
         let limit = now + self.options.request_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
@@ -231,9 +271,8 @@ impl Grpc {
         Ok(self.respond(&call, answer))
     }
 
-    fn method(&self, path: &str) -> Result<&Method> {
-        let found = self.paths.get(path).and_then(|at| self.api.methods.get(*at));
-        found.ok_or_else(|| {
+    fn method(&self, path: &str) -> Result<&Arc<Method>> {
+        self.paths.get(path).ok_or_else(|| {
             let hint = did_you_mean(path, self.paths.keys().map(String::as_str));
             let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
             Error::new(Stage::Decode, Code::Unimplemented, format!("there is no RPC {path}{hint}"))
@@ -257,18 +296,20 @@ impl Grpc {
         let packing = match call.method.kind {
             MethodKind::List => Packing::Single,
             MethodKind::Pages => {
-                let items = self.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
+                let items = self.parts.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
                 Packing::Pages { rows: self.options.page_rows, items: Tag::delimited(items) }
             }
-            // What is written is not asked twice, and does not come here.
+            // What is written is not asked twice, and does not come here; entities do not either.
             MethodKind::Get
             | MethodKind::Connection
             | MethodKind::Count
             | MethodKind::Command
-            | MethodKind::Commands => return self.one(call, intent).await,
+            | MethodKind::Commands
+            | MethodKind::BatchGet
+            | MethodKind::Resolve => return self.one(call, intent).await,
         };
         let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
-        let layout = self.layout(&outcome)?;
+        let layout = self.parts.layout(&outcome)?;
         let (_, rows) = outcome.into_parts();
         let mut messages = Messages::new(rows, layout, packing, call.encoding, self.options.message_bytes_max);
         // What goes wrong before the first message can be told without one, and small lists end here.
@@ -282,7 +323,7 @@ impl Grpc {
 
     async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
-        let layout = self.layout(&outcome)?;
+        let layout = self.parts.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
         match single(&mut rows, &layout, call.encoding, self.options.message_bytes_max).await? {
             Some(message) => Ok(Answer::Whole(message, None)),
@@ -291,21 +332,6 @@ impl Grpc {
                 Err(Error::new(Stage::Encode, Code::NotFound, message))
             }
         }
-    }
-
-    pub(super) fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
-        let statement = outcome.statement();
-        let address = Arc::as_ptr(statement) as usize;
-        if let Some(known) = self.layouts.get(&address) {
-            return Ok(known.1.clone());
-        }
-        let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
-            Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
-                .because(format!("there is no field number for {}", missing.0))
-        })?;
-        let layout = Arc::new(layout);
-        self.layouts.insert(address, Arc::new((statement.clone(), layout.clone())));
-        Ok(layout)
     }
 
     fn respond(&self, call: &Call<'_>, answer: Answer) -> Response<Body> {
@@ -323,13 +349,17 @@ impl Grpc {
             }
             Answer::Made(made) => Body::new(made),
         };
-        let mut response = Response::new(body);
-        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-        if call.encoding != Encoding::Identity {
-            response.headers_mut().insert("grpc-encoding", HeaderValue::from_static(call.encoding.name()));
-        }
-        response
+        framed(body, call.encoding)
     }
+}
+
+fn framed(body: Body, encoding: Encoding) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    if encoding != Encoding::Identity {
+        response.headers_mut().insert("grpc-encoding", HeaderValue::from_static(encoding.name()));
+    }
+    response
 }
 
 /// Reflection, in both of its versions, unless it is switched off. It describes the health service too, which the

@@ -43,7 +43,7 @@ impl Grpc {
     pub(super) async fn command(&self, call: &Call<'_>, mutate: Mutate) -> Result<Answer> {
         let answers = self.answers(call)?;
         let outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        let layout = self.layout(&outcome)?;
+        let layout = self.parts.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
         for done in done(outcome, &layout).await? {
             match done {
@@ -86,6 +86,6 @@ impl Grpc {
         let schema = call.engine.schema_for(call.caller);
         let mutation = mutation(&schema, call.method)?;
         let bytes_max = self.options.message_bytes_max;
-        Answers::new(&schema, &self.lock, call.method, mutation, call.encoding, bytes_max, call.id)
+        Answers::new(&schema, &self.parts.lock, call.method, mutation, call.encoding, bytes_max, call.id)
     }
 }

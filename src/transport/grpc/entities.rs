@@ -1,0 +1,378 @@
+//! Entities by their keys: a batch in one message each way, or keys without end, each answered in its turn.
+//!
+//! A stream of keys is asked in the portions in which it arrives, and the next one is taken up when the
+//! answers to the last have found room with the client: memory stays flat, and nothing is held while
+//! somebody does not read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
+
+use super::api::{ENTITY, ERROR, KEYS, Method, MethodKind, PAGE_ITEMS};
+use super::body::DEADLINE;
+use super::describe::{JOINS, READ_MASK};
+use super::frame::{self, Encoding as Compression, Incoming};
+use super::methods::{ANY_TYPE, PreparedEntities};
+use super::serve::{Answer, Call, Options, Parts};
+use super::status::{status, trailers};
+use crate::auth::Caller;
+use crate::codec::protobuf::{self, Layout, Tag};
+use crate::codec::{Columns, Mismatch, Segment, Shape, Stop, Trail};
+use crate::engine::{Engine, Outcome};
+use crate::error::{Code, Error, Result, Stage};
+use crate::federation::answered::{Answered, Entity};
+use crate::federation::batch::{Encoding, EntityBatch, JsonRows};
+use crate::intent::selection::TYPENAME;
+use crate::intent::value::Values;
+use crate::schema::name::Name;
+
+/// The service for clients that know no schema (proto/fraiseql/v1/entities.proto).
+pub const UNTYPED: &str = "fraiseql.v1.EntityService";
+
+/// Keys of a stream that are asked together: more make no statement cheaper.
+const KEYS_AT_ONCE: usize = 2_000;
+
+/// The methods of [`UNTYPED`].
+pub fn untyped() -> impl Iterator<Item = Method> {
+    let method = |name: &str, kind, request: &str, response: &str| Method {
+        name: name.to_owned(),
+        kind,
+        endpoint: ANY_TYPE.into(),
+        request: format!("fraiseql.v1.{request}"),
+        response: format!("fraiseql.v1.{response}"),
+        comment: None,
+        deprecated: false,
+    };
+    let batch = method("BatchGetEntities", MethodKind::BatchGet, "BatchGetEntitiesRequest", "BatchGetEntitiesResponse");
+    [batch, method("ResolveEntities", MethodKind::Resolve, "EntityKey", "ResolvedEntity")].into_iter()
+}
+
+/// Answers a batch that came in one message.
+pub async fn batch_get(call: &Call<'_>, parts: &Arc<Parts>, message: &[u8], options: &Options) -> Result<Answer> {
+    let mut given = parts.methods.message(&call.method.request, message)?;
+    let schema = call.engine.schema_for(call.caller);
+    let prepared = parts.methods.entities(&schema, call.method, given.get(READ_MASK))?;
+    let keys = match given.shift_remove(KEYS) {
+        Some(Json::Array(keys)) => keys,
+        Some(_) | None => Vec::new(),
+    };
+    if keys.len() > options.representations_max {
+        let max = options.representations_max;
+        let message = format!("{} keys are more than {max} ([federation] max_representations)", keys.len());
+        return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(KEYS));
+    }
+    let batch = Batch { engine: call.engine, caller: call.caller, parts, method: call.method, prepared: &prepared };
+    let mut out = Vec::new();
+    let start = frame::open(&mut out);
+    let bytes_max = options.message_bytes_max;
+    batch.answer(keys, given.get(JOINS), bytes_max, &mut out, &mut Items).await?;
+    frame::close(start, call.encoding, bytes_max, &mut out)?;
+    Ok(Answer::Whole(out.into(), None))
+}
+
+/// Answers keys as they come, as the body of a response.
+pub fn resolve(
+    call: &Call<'_>,
+    parts: Arc<Parts>,
+    reader: Incoming,
+    options: &Options,
+) -> Result<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + use<>> {
+    let prepared = parts.methods.entities(&call.engine.schema_for(call.caller), call.method, None)?;
+    let portions = Portions {
+        engine: call.engine.clone(),
+        caller: call.caller.clone(),
+        parts,
+        method: call.method.clone(),
+        prepared,
+        reader,
+        compression: call.encoding,
+        bytes_max: options.message_bytes_max,
+        deadline: call.deadline,
+        idle: options.stream_idle_timeout,
+        id: call.id.to_owned(),
+    };
+    let frames = stream::unfold(Some(portions), |portions| async move {
+        let mut portions = portions?;
+        let next = portions.next().await;
+        Some(match next {
+            Ok(Some(data)) => (Ok(Frame::data(data)), Some(portions)),
+            Ok(None) => (Ok(Frame::trailers(trailers(None))), None),
+            Err(error) => {
+                super::report(&error, &portions.id);
+                (Ok(Frame::trailers(trailers(Some(&status(&error, &portions.id))))), None)
+            }
+        })
+    });
+    Ok(StreamBody::new(frames))
+}
+
+/// A stream of keys and what answers it.
+struct Portions {
+    engine: Arc<Engine>,
+    caller: Caller,
+    parts: Arc<Parts>,
+    method: Arc<Method>,
+    prepared: Arc<PreparedEntities>,
+    reader: Incoming,
+    compression: Compression,
+    bytes_max: usize,
+    deadline: Option<Instant>,
+    idle: Duration,
+    id: String,
+}
+
+// === impl Portions ===
+
+impl Portions {
+    /// The answers to the keys that have arrived; `None` when there are no more.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        let idle = Instant::now() + self.idle;
+        let until = self.deadline.map_or(idle, |deadline| deadline.min(idle));
+        let arrived = tokio::time::timeout_at(until, self.reader.arrived(KEYS_AT_ONCE)).await;
+        let arrived = arrived.map_err(|_| {
+            let is_over = self.deadline.is_some_and(|deadline| deadline <= idle);
+            let silent =
+                || format!("no key has arrived for {} ms ([server] stream_idle_timeout_ms)", self.idle.as_millis());
+            Error::new(Stage::Decode, Code::Timeout, if is_over { DEADLINE.to_owned() } else { silent() })
+        })?;
+        let Some(messages) = arrived? else { return Ok(None) };
+        let keys = messages.iter().map(|message| self.parts.methods.message(&self.method.request, message));
+        let keys: Vec<Json> = keys.map(|key| key.map(Json::Object)).collect::<Result<_>>()?;
+        let (engine, caller, parts, method) = (&self.engine, &self.caller, &self.parts, &self.method);
+        let batch = Batch { engine, caller, parts, method, prepared: &self.prepared };
+        let mut out = Vec::new();
+        let mut frames = Frames { compression: self.compression, bytes_max: self.bytes_max };
+        let answered = batch.answer(keys, None, usize::MAX, &mut out, &mut frames);
+        match self.deadline {
+            None => answered.await?,
+            Some(deadline) => {
+                let late = |_| Error::new(Stage::Execute, Code::Timeout, DEADLINE);
+                tokio::time::timeout_at(deadline, answered).await.map_err(late)??;
+            }
+        }
+        Ok(Some(out.into()))
+    }
+}
+
+/// Keys that are asked together.
+struct Batch<'a> {
+    engine: &'a Arc<Engine>,
+    caller: &'a Caller,
+    parts: &'a Arc<Parts>,
+    method: &'a Method,
+    prepared: &'a PreparedEntities,
+}
+
+/// How what became of each key follows the one before.
+trait Sequence {
+    fn open(&mut self, items: Tag, out: &mut Vec<u8>) -> usize;
+    fn close(&mut self, start: usize, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// As items of one message.
+struct Items;
+
+/// As messages of their own.
+struct Frames {
+    compression: Compression,
+    bytes_max: usize,
+}
+
+impl Sequence for Items {
+    fn open(&mut self, items: Tag, out: &mut Vec<u8>) -> usize {
+        protobuf::begin_field(items, out)
+    }
+
+    fn close(&mut self, start: usize, out: &mut Vec<u8>) -> Result<()> {
+        protobuf::end_field(start, out);
+        Ok(())
+    }
+}
+
+impl Sequence for Frames {
+    fn open(&mut self, _: Tag, out: &mut Vec<u8>) -> usize {
+        frame::open(out)
+    }
+
+    fn close(&mut self, start: usize, out: &mut Vec<u8>) -> Result<()> {
+        frame::close(start, self.compression, self.bytes_max, out)
+    }
+}
+
+/// Rows as messages of their type.
+struct ProtobufRows<'a>(&'a Parts);
+
+impl Encoding for ProtobufRows<'_> {
+    type Layout = Arc<Layout>;
+
+    fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
+        self.0.layout(outcome)
+    }
+
+    fn row(
+        &self,
+        layout: &Arc<Layout>,
+        _: &Shape,
+        columns: &Columns<'_>,
+        out: &mut Vec<u8>,
+        trail: &mut Trail,
+    ) -> std::result::Result<(), Stop> {
+        let start = out.len();
+        let written = protobuf::message(layout, columns, out, trail);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+}
+
+// === impl Batch ===
+
+impl Batch<'_> {
+    /// Writes what became of each key.
+    async fn answer(
+        &self,
+        keys: Vec<Json>,
+        joins: Option<&Json>,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+        sequence: &mut (impl Sequence + Send),
+    ) -> Result<()> {
+        let is_untyped = &*self.method.endpoint == ANY_TYPE;
+        let representations: Vec<Json> = keys.into_iter().map(|key| self.representation(key, is_untyped)).collect();
+        let answered = match is_untyped {
+            true => self.ask(&representations, joins, bytes_max, &JsonRows).await,
+            false => self.ask(&representations, joins, bytes_max, &ProtobufRows(self.parts)).await,
+        };
+        self.write(&answered.into_failure()?, is_untyped, bytes_max, out, sequence)
+    }
+
+    async fn ask<E: Encoding>(
+        &self,
+        representations: &[Json],
+        joins: Option<&Json>,
+        bytes_max: usize,
+        encoding: &E,
+    ) -> Answered {
+        let schema = self.engine.schema_for(self.caller);
+        let arguments = |name: &Name, values: &mut Values| self.prepared.arguments(&schema, name, joins, values);
+        let batch = EntityBatch {
+            engine: self.engine,
+            caller: self.caller,
+            wanted: &self.prepared.wanted,
+            arguments: &arguments,
+            encoding,
+            bytes_max,
+        };
+        batch.answer(representations).await
+    }
+
+    /// A key as a representation; what is none is left for the check of each.
+    fn representation(&self, key: Json, is_untyped: bool) -> Json {
+        let Json::Object(mut key) = key else { return Json::Null };
+        if !is_untyped {
+            key.insert(TYPENAME.to_owned(), Json::String(self.method.endpoint.to_string()));
+            return Json::Object(key);
+        }
+        let mut fields = match key.shift_remove("key") {
+            Some(Json::Object(fields)) => fields,
+            Some(_) => return Json::Null,
+            None => Map::new(),
+        };
+        fields.extend(key.shift_remove("typename").map(|name| (TYPENAME.to_owned(), name)));
+        Json::Object(fields)
+    }
+
+    fn write(
+        &self,
+        answered: &Answered,
+        is_untyped: bool,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+        sequence: &mut impl Sequence,
+    ) -> Result<()> {
+        let tags = self.tags(is_untyped)?;
+        let mismatches = answered.mismatches();
+        for (index, entity) in answered.entities().enumerate() {
+            let start = sequence.open(tags.items, out);
+            match entity {
+                Entity::Row(json) if is_untyped => {
+                    if !protobuf::structure(tags.entity, json, out) {
+                        let error = Error::new(Stage::Encode, Code::DataMismatch, "the row is nested too deeply");
+                        write_error(&tags, &error, out);
+                    }
+                }
+                Entity::Row(message) => protobuf::field(tags.entity, message, out),
+                Entity::Missing => {}
+                Entity::Nulled => write_error(&tags, &mismatch(&mismatches, index), out),
+                Entity::Failed(error) => write_error(&tags, error, out),
+            }
+            sequence.close(start, out)?;
+            // One row may stand there many times.
+            if out.len() > bytes_max {
+                let message = format!("the answer is larger than {bytes_max} bytes ([grpc] max_message_bytes)");
+                return Err(Error::new(Stage::Encode, Code::PayloadTooLarge, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn tags(&self, is_untyped: bool) -> Result<Tags> {
+        if is_untyped {
+            return Ok(Tags { items: Tag::delimited(1), entity: Tag::delimited(1), error: Tag::delimited(2) });
+        }
+        let number = |message: &str, field: &str| {
+            let found = self.parts.lock.field(message, field).map(|member| Tag::delimited(member.number));
+            found.ok_or_else(|| {
+                Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
+                    .because(format!("there is no field number for {message}.{field}"))
+            })
+        };
+        let method = self.method;
+        let resolved = format!("Resolved{}", crate::schema::lock::message_name(&method.endpoint));
+        let items = match method.kind {
+            MethodKind::BatchGet => number(&method.response, PAGE_ITEMS)?,
+            MethodKind::Get
+            | MethodKind::List
+            | MethodKind::Pages
+            | MethodKind::Connection
+            | MethodKind::Count
+            | MethodKind::Command
+            | MethodKind::Commands
+            | MethodKind::Resolve => Tag::delimited(1),
+        };
+        Ok(Tags { items, entity: number(&resolved, ENTITY)?, error: number(&resolved, ERROR)? })
+    }
+}
+
+/// The fields that what became of a key is written in.
+struct Tags {
+    items: Tag,
+    entity: Tag,
+    error: Tag,
+}
+
+/// An `EntityError`.
+fn write_error(tags: &Tags, error: &Error, out: &mut Vec<u8>) {
+    let start = protobuf::begin_field(tags.error, out);
+    protobuf::field(Tag::delimited(1), error.code.name().as_bytes(), out);
+    protobuf::field(Tag::delimited(2), error.message.as_bytes(), out);
+    if let Some(argument) = &error.argument {
+        protobuf::field(Tag::delimited(3), argument.as_bytes(), out);
+    }
+    protobuf::end_field(start, out);
+}
+
+/// What does not fit in the row of a key.
+fn mismatch(mismatches: &[Mismatch], index: usize) -> Error {
+    let own = mismatches.iter().find(|mismatch| mismatch.path.first() == Some(&Segment::Index(index)));
+    let message = own.map(|mismatch| format!("{}.{}: {}", mismatch.type_name, mismatch.field, mismatch.reason));
+    let message = message.unwrap_or_else(|| "a value does not fit its type".to_owned());
+    Error::new(Stage::Encode, Code::DataMismatch, message)
+}
