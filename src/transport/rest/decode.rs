@@ -98,16 +98,8 @@ pub fn prepare(
     text: Option<&str>,
     limits: SelectLimits,
 ) -> Result<Prepared> {
-    if endpoint.returns == Returns::Count {
-        let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
-        let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
-        return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });
-    }
-    if matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_)) {
-        if text.is_some() {
-            let message = format!("{} returns {} and has nothing to select", endpoint.name, endpoint.item);
-            return Err(Error::invalid(message).at("select"));
-        }
+    let is_value = matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_));
+    if endpoint.returns == Returns::Count || is_value {
         let root = Site { keys: Vec::new(), names: Vec::new(), item: endpoint.item.clone() };
         let form = Arc::new(Form::new(endpoint.name.clone(), Selection::Leaf));
         return Ok(Prepared { form, sites: vec![root], text_bytes: 0, fields: 0 });

@@ -209,7 +209,8 @@ impl Rest {
 
     fn endpoint<'s>(&self, schema: &'s Schema, route: usize) -> Result<&'s Endpoint, Failure> {
         self.table.endpoint(route, schema.model()).ok_or_else(|| {
-            Failure::new(Code::Internal, format!("{} is not in the schema", self.table.route(route).endpoint))
+            // What a caller may not see is not there.
+            Failure::new(Code::NotFound, format!("there is nothing at {}", self.table.route(route).path))
         })
     }
 

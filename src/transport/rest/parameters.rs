@@ -83,7 +83,7 @@ pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A segment of a path with its escapes resolved; a plus sign is one there.
-pub fn decoded_segment(text: &str) -> Result<Cow<'_, str>> {
+fn decoded_segment(text: &str) -> Result<Cow<'_, str>> {
     percent_decode_str(text).decode_utf8().map_err(|_| Error::invalid("the path is not UTF-8"))
 }
 

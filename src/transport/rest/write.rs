@@ -60,6 +60,9 @@ impl Rest {
     ) -> Result<Mutate> {
         let is_leaf = matches!(schema.kind(&endpoint.item), Kind::Scalar(_) | Kind::Enum(_));
         let asked = select_text(given, endpoint)?;
+        if is_leaf && asked.is_some() {
+            return Err(Error::invalid(format!("{} has nothing to select", endpoint.item)).at("select"));
+        }
         let text = if minimal && !is_leaf { Some("__typename") } else { asked };
         let prepared = self.prepared(schema, endpoint, route, Mode::Rows, text)?;
         let sizes = PageSizes { default: u64::MAX, max: u64::MAX };
@@ -67,11 +70,9 @@ impl Rest {
         let request = Request { schema, endpoint, prepared: &prepared, mode: Mode::Rows, wanted, sizes };
         let Read { form, mut arguments, values } = request.decode(Values::default(), std::iter::empty(), given)?.read;
         arguments.iter_mut().take(1).for_each(|root| *root = Default::default());
-        let is_abstract = matches!(schema.kind(&endpoint.item), Kind::Interface(_) | Kind::Union(_));
         Ok(Mutate {
             form,
-            // A typed error would be an answer like any other, without a status of its own.
-            is_batch: calls.len() != 1 || (is_abstract && endpoint.returns == Returns::One),
+            is_batch: calls.len() != 1,
             calls,
             arguments,
             values,
@@ -99,7 +100,7 @@ impl Exchange<'_> {
         let options = &self.rest.options;
         let is_delete = endpoint.operation == Some(Operation::Delete);
         let minimal = preferences.minimal.unwrap_or(is_delete && !options.delete_shows_entity);
-        let bytes = self.bytes(body, self.rest.options.body_bytes_max).await?;
+        let bytes = self.bytes(body, options.body_bytes_max).await?;
         let query = self.parts.uri.query().unwrap_or_default();
         let given = parameters(query)?;
         let path = path_values(self.rest.table.names(route), values)?;
@@ -125,7 +126,7 @@ impl Exchange<'_> {
             location: location(schema.model(), endpoint).filter(|_| endpoint.operation == Some(Operation::Create)),
         };
         if inputs.is_empty() {
-            return Ok(asked.respond(self.empty(&asked)));
+            return Ok(self.empty(&asked).respond(false));
         }
         let mut mutate = self.rest.mutate(schema, endpoint, route, inputs, &own, minimal)?;
         mutate.dry_run = preferences.rollback;
@@ -143,7 +144,7 @@ impl Exchange<'_> {
         if let Some(pending) = pending {
             pending.keep(answer.status.as_u16(), answer.headers_text(), answer.text()).await?;
         }
-        Ok(asked.respond(answer))
+        Ok(answer.respond(false))
     }
 
     /// The inputs of a body: one, or one for each item.
@@ -270,6 +271,10 @@ impl Exchange<'_> {
             return Err(error.unwrap_or_else(|| Error::invalid("a call failed")).into());
         }
         let changes: Vec<_> = changes.into_iter().flatten().collect();
+        // A typed error has the status of any other.
+        if let Some((code, message)) = changes.iter().find_map(|change| change.failure.clone()) {
+            return Err(Failure::new(code, message));
+        }
         let affected = changes.iter().filter(|change| change.changed || change.rows > 0).count();
         let is_one_row = asked.endpoint.returns == Returns::One;
         let addresses_row = matches!(asked.endpoint.operation, Some(Operation::Update | Operation::Delete));
@@ -383,14 +388,6 @@ async fn encoded(
 
 fn is_array(bytes: &[u8], headers: &HeaderMap) -> bool {
     super::negotiate::is_ndjson(headers) || bytes.trim_ascii_start().starts_with(b"[")
-}
-
-// === impl Asked ===
-
-impl Asked {
-    fn respond(&self, answer: Answer) -> Response<Body> {
-        answer.respond(false)
-    }
 }
 
 // === impl Answer ===
