@@ -16,6 +16,7 @@ mod health;
 mod rates;
 mod service;
 mod tls;
+mod trace_context;
 mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
