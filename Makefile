@@ -34,4 +34,5 @@ check: ## Check format and lints
 bench: ## Run the benchmarks, and write docs/benchmarks.md
 	@scripts/setup.sh demo
 	cargo bench $(FEATURES) --bench pure
+	cargo bench $(FEATURES) --bench writes
 	cargo bench $(FEATURES) --bench answer -- --write docs/benchmarks.md

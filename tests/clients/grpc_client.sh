@@ -1,7 +1,7 @@
 #!/bin/sh
-# Python's own gRPC: grpc_client.py in a virtual environment that has it.
+# Python's own gRPC: a script in a virtual environment that has it.
 #
-#   sh grpc_client.sh PROTO_DIRECTORY localhost:8080 [CERTIFICATE]
+#   sh grpc_client.sh grpc_client.py PROTO_DIRECTORY localhost:8080 [CERTIFICATE]
 #
 # It is installed from PyPI once, into a directory of its own.
 set -eu
@@ -16,4 +16,6 @@ if [ ! -e "$home/installed" ]; then
     touch "$home/installed"
 fi
 
-exec "$home/bin/python" "$(dirname "$0")/grpc_client.py" "$@"
+script=$(dirname "$0")/$1
+shift
+exec "$home/bin/python" "$script" "$@"

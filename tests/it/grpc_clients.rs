@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::clients::{install, shop};
 use crate::harness::crate_path;
 use crate::program::{Program, run};
-use crate::{tls, world};
+use crate::{grpc_streams, tls, world, writing};
 
 #[track_caller]
 fn succeeded(output: &Output, program: Option<&Program>) -> String {
@@ -27,12 +27,28 @@ async fn generated_python_code_works() {
         let (directory, _database, mut program) = shop(&settings).await;
         let target = format!("127.0.0.1:{}", program.address().await.port());
         let mut client = Command::new("sh");
-        client.arg(crate_path("tests/clients/grpc_client.sh")).arg(directory.path().join("proto")).arg(target);
+        client.arg(crate_path("tests/clients/grpc_client.sh")).arg("grpc_client.py");
+        client.arg(directory.path().join("proto")).arg(target);
         client.args(certificate.map(crate_path));
         // Another project's settings for Python, or a proxy, are none of ours.
         let output = client.env_remove("PYTHONPATH").env("no_proxy", "127.0.0.1").output().await.unwrap();
         succeeded(&output, Some(&program));
     }
+}
+
+/// The same for mutations: one command, and a stream of them.
+#[tokio::test]
+async fn generated_python_code_writes() {
+    let (_database, api, _) = grpc_streams::rows().await;
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("fraiseql.toml"), "[project]\nname = \"test\"\n").unwrap();
+    fs::write(directory.path().join("schema.json"), grpc_streams::schema().to_string()).unwrap();
+    write_protos(directory.path());
+    let mut client = Command::new("sh");
+    client.arg(crate_path("tests/clients/grpc_client.sh")).arg("grpc_writer.py");
+    client.arg(directory.path().join("proto")).arg(api.address().to_string());
+    let output = client.env_remove("PYTHONPATH").env("no_proxy", "127.0.0.1").output().await.unwrap();
+    succeeded(&output, None);
 }
 
 /// The binary in the npm package that buf publishes for this machine.
@@ -52,7 +68,12 @@ fn buf(directory: &Path) -> Command {
 async fn buf_finds_nothing_to_complain_about() {
     let shop = shop_protos();
     let world = world_protos();
-    for directory in [&crate_path("proto"), &shop.path().join("proto"), &world.path().join("proto")] {
+    let writing = tempfile::tempdir().unwrap();
+    fs::write(writing.path().join("fraiseql.toml"), "[project]\nname = \"writing\"\n").unwrap();
+    fs::write(writing.path().join("schema.json"), writing::schema().to_string()).unwrap();
+    write_protos(writing.path());
+    let projects = [&shop, &world, &writing].map(|project| project.path().join("proto"));
+    for directory in projects.iter().chain([&crate_path("proto")]) {
         let scratch = tempfile::tempdir().unwrap();
         let output = buf(scratch.path()).arg("lint").arg(directory).output().await.unwrap();
         succeeded(&output, None);

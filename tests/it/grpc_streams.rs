@@ -30,14 +30,20 @@ const TABLES: &str = "
         'SELECT * FROM v_row ORDER BY pk_row DESC LIMIT p_count';
 ";
 
-async fn rows() -> (Database, Api, Client) {
+pub async fn rows() -> (Database, Api, Client) {
     rows_with("").await
 }
 
 async fn rows_with(more: &str) -> (Database, Api, Client) {
     let database = Database::empty();
     database.execute(TABLES);
-    let schema = json!({
+    let api = Api::with(&database, &schema(), more).await;
+    let client = Client::of(&api).await;
+    (database, api, client)
+}
+
+pub fn schema() -> Json {
+    json!({
         "types": [{"name": "Row", "sql_source": "v_row", "fields": fields(&["id: BigInt!", "text: String!"])}],
         "queries": [list("rows", "Row", "v_row")],
         "mutations": [
@@ -45,10 +51,7 @@ async fn rows_with(more: &str) -> (Database, Api, Client) {
             mutation("slow", "BigInt!", "fn_slow", &["id: BigInt!", "secs: Float!"]),
             mutation("last", "[Row!]!", "fn_last", &["count: Int!"]),
         ],
-    });
-    let api = Api::with(&database, &schema, more).await;
-    let client = Client::of(&api).await;
-    (database, api, client)
+    })
 }
 
 async fn count(database: &Database, of: &str) -> i64 {

@@ -120,14 +120,14 @@ pub enum MethodKind {
     Connection,
     /// How many there are.
     Count,
-    /// One command.
-    Command,
-    /// A stream of commands, and one of what became of each.
-    Commands,
     /// Entities in the order of their keys.
     BatchGet,
     /// The same, each key as it comes.
     Resolve,
+    /// One command.
+    Command,
+    /// A stream of commands, and one of what became of each.
+    Commands,
 }
 
 /// The repeated field of a page's rows, and of what became of each key.
@@ -308,26 +308,26 @@ impl MethodKind {
     /// The answer is a stream.
     pub fn is_streaming(self) -> bool {
         match self {
-            MethodKind::List | MethodKind::Pages | MethodKind::Commands | MethodKind::Resolve => true,
+            MethodKind::List | MethodKind::Pages | MethodKind::Resolve | MethodKind::Commands => true,
             MethodKind::Get
             | MethodKind::Connection
             | MethodKind::Count
-            | MethodKind::Command
-            | MethodKind::BatchGet => false,
+            | MethodKind::BatchGet
+            | MethodKind::Command => false,
         }
     }
 
     /// The request is a stream.
     pub fn takes_stream(self) -> bool {
         match self {
-            MethodKind::Commands | MethodKind::Resolve => true,
+            MethodKind::Resolve | MethodKind::Commands => true,
             MethodKind::Get
             | MethodKind::List
             | MethodKind::Pages
             | MethodKind::Connection
             | MethodKind::Count
-            | MethodKind::Command
-            | MethodKind::BatchGet => false,
+            | MethodKind::BatchGet
+            | MethodKind::Command => false,
         }
     }
 

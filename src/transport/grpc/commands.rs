@@ -57,8 +57,8 @@ impl Methods {
         let prepared = self.prepared(schema, method, mutation(schema, method)?, wanted.mask.as_ref())?;
         let (mut values, mut arguments) = (Values::default(), vec![Arguments::default()]);
         prepared.below(schema, wanted.joins.as_ref(), &mut values, &mut arguments)?;
-        let form = prepared.form.clone();
-        Ok(Mutate { form, calls, arguments, values, atomic: false, dry_run: false, is_batch: false, once: None })
+        let one = Mutate::one(prepared.form.clone(), Input::new(), arguments, values);
+        Ok(Mutate { calls, ..one })
     }
 }
 

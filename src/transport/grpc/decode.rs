@@ -53,8 +53,8 @@ enum Kind {
     Message(usize),
     Timestamp,
     Value,
-    ListValue,
     Struct,
+    ListValue,
     FieldMask,
     /// Only answers have it.
     Other,
@@ -231,8 +231,8 @@ impl Decoder {
             | Kind::Message(_)
             | Kind::Timestamp
             | Kind::Value
-            | Kind::ListValue
             | Kind::Struct
+            | Kind::ListValue
             | Kind::FieldMask
             | Kind::Other => false,
         };
@@ -274,12 +274,12 @@ impl Decoder {
             }
             (Kind::Timestamp, Raw::Bytes(bytes)) => timestamp(bytes, path)?,
             (Kind::Value, Raw::Bytes(bytes)) => value(bytes, path, depth)?,
-            (Kind::ListValue, Raw::Bytes(bytes)) => list(bytes, path, depth)?,
             // One that is too deep costs only the key that it belongs to.
             (Kind::Struct, Raw::Bytes(bytes)) => match structure(bytes, path, depth) {
                 Err(error) if error.code == Code::TooComplex => Json::Null,
                 found => found?,
             },
+            (Kind::ListValue, Raw::Bytes(bytes)) => list(bytes, path, depth)?,
             (Kind::FieldMask, Raw::Bytes(mut bytes)) => {
                 let mut paths = Vec::new();
                 while !bytes.is_empty() {
@@ -406,16 +406,6 @@ fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
     Ok(found.unwrap_or(Json::Null))
 }
 
-/// A `google.protobuf.ListValue` as JSON.
-fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
-    let mut items = Vec::new();
-    while !bytes.is_empty() {
-        let Some((1, Raw::Bytes(item))) = next(&mut bytes) else { return Err(broken(path)) };
-        items.push(value(item, path, depth + 1)?);
-    }
-    Ok(Json::Array(items))
-}
-
 /// A `google.protobuf.Struct` as JSON.
 fn structure(mut fields: &[u8], path: &str, depth: usize) -> Result<Json> {
     let mut object = Map::new();
@@ -432,6 +422,16 @@ fn structure(mut fields: &[u8], path: &str, depth: usize) -> Result<Json> {
         object.insert(key, content);
     }
     Ok(Json::Object(object))
+}
+
+/// A `google.protobuf.ListValue` as JSON.
+fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
+    let mut items = Vec::new();
+    while !bytes.is_empty() {
+        let Some((1, Raw::Bytes(item))) = next(&mut bytes) else { return Err(broken(path)) };
+        items.push(value(item, path, depth + 1)?);
+    }
+    Ok(Json::Array(items))
 }
 
 /// Numbers of `Value` are doubles; whole ones are what JSON would have had.

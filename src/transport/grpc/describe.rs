@@ -42,11 +42,11 @@ pub fn describe(schema: &Schema, names: &ServiceNames, file: &str) -> Result<Api
     for query in schema.model().queries.values() {
         describer.query(query, &mut methods);
     }
-    for mutation in schema.model().mutations.values() {
-        describer.mutation(mutation, &mut methods);
-    }
     for entity in schema.entities().values().filter(|entity| entity.behind == Behind::Object) {
         describer.entity(entity, &mut methods);
+    }
+    for mutation in schema.model().mutations.values() {
+        describer.mutation(mutation, &mut methods);
     }
     // In the order in which they are met, which is the order in which they are read.
     let Describer { mut messages, enums, known, .. } = describer;

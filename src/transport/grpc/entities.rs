@@ -19,7 +19,7 @@ use super::body::DEADLINE;
 use super::describe::{JOINS, READ_MASK};
 use super::frame::{self, Encoding as Compression, Incoming};
 use super::methods::{ANY_TYPE, PreparedEntities};
-use super::serve::{Answer, Call, Options, Parts};
+use super::serve::{Answer, Call, Grpc};
 use super::status::{status, trailers};
 use crate::auth::Caller;
 use crate::codec::protobuf::{self, Layout, Tag};
@@ -54,10 +54,11 @@ pub fn untyped() -> impl Iterator<Item = Method> {
 }
 
 /// Answers a batch that came in one message.
-pub async fn batch_get(call: &Call<'_>, parts: &Arc<Parts>, message: &[u8], options: &Options) -> Result<Answer> {
-    let mut given = parts.methods.message(&call.method.request, message)?;
+pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<Answer> {
+    let options = &grpc.options;
+    let mut given = grpc.methods.decoder.decode(&call.method.request, message)?;
     let schema = call.engine.schema_for(call.caller);
-    let prepared = parts.methods.entities(&schema, call.method, given.get(READ_MASK))?;
+    let prepared = grpc.methods.entities(&schema, call.method, given.get(READ_MASK))?;
     let keys = match given.shift_remove(KEYS) {
         Some(Json::Array(keys)) => keys,
         Some(_) | None => Vec::new(),
@@ -67,7 +68,7 @@ pub async fn batch_get(call: &Call<'_>, parts: &Arc<Parts>, message: &[u8], opti
         let message = format!("{} keys are more than {max} ([federation] max_representations)", keys.len());
         return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(KEYS));
     }
-    let batch = Batch { engine: call.engine, caller: call.caller, parts, method: call.method, prepared: &prepared };
+    let batch = Batch { engine: call.engine, caller: call.caller, grpc, method: call.method, prepared: &prepared };
     let mut out = Vec::new();
     let start = frame::open(&mut out);
     let bytes_max = options.message_bytes_max;
@@ -79,22 +80,21 @@ pub async fn batch_get(call: &Call<'_>, parts: &Arc<Parts>, message: &[u8], opti
 /// Answers keys as they come, as the body of a response.
 pub fn resolve(
     call: &Call<'_>,
-    parts: Arc<Parts>,
-    reader: Incoming,
-    options: &Options,
+    grpc: &Arc<Grpc>,
+    incoming: Incoming,
 ) -> Result<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + use<>> {
-    let prepared = parts.methods.entities(&call.engine.schema_for(call.caller), call.method, None)?;
+    let prepared = grpc.methods.entities(&call.engine.schema_for(call.caller), call.method, None)?;
     let portions = Portions {
         engine: call.engine.clone(),
         caller: call.caller.clone(),
-        parts,
+        grpc: grpc.clone(),
         method: call.method.clone(),
         prepared,
-        reader,
+        incoming,
         compression: call.encoding,
-        bytes_max: options.message_bytes_max,
+        bytes_max: grpc.options.message_bytes_max,
         deadline: call.deadline,
-        idle: options.stream_idle_timeout,
+        idle: grpc.options.stream_idle_timeout,
         id: call.id.to_owned(),
     };
     let frames = stream::unfold(Some(portions), |portions| async move {
@@ -116,10 +116,10 @@ pub fn resolve(
 struct Portions {
     engine: Arc<Engine>,
     caller: Caller,
-    parts: Arc<Parts>,
-    method: Arc<Method>,
+    grpc: Arc<Grpc>,
+    method: Method,
     prepared: Arc<PreparedEntities>,
-    reader: Incoming,
+    incoming: Incoming,
     compression: Compression,
     bytes_max: usize,
     deadline: Option<Instant>,
@@ -134,18 +134,21 @@ impl Portions {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let idle = Instant::now() + self.idle;
         let until = self.deadline.map_or(idle, |deadline| deadline.min(idle));
-        let arrived = tokio::time::timeout_at(until, self.reader.arrived(KEYS_AT_ONCE)).await;
+        let arrived = tokio::time::timeout_at(until, self.incoming.arrived(KEYS_AT_ONCE)).await;
         let arrived = arrived.map_err(|_| {
             let is_over = self.deadline.is_some_and(|deadline| deadline <= idle);
             let silent =
                 || format!("no key has arrived for {} ms ([server] stream_idle_timeout_ms)", self.idle.as_millis());
             Error::new(Stage::Decode, Code::Timeout, if is_over { DEADLINE.to_owned() } else { silent() })
         })?;
-        let Some(messages) = arrived? else { return Ok(None) };
-        let keys = messages.iter().map(|message| self.parts.methods.message(&self.method.request, message));
+        let messages = arrived?;
+        if messages.is_empty() {
+            return Ok(None);
+        }
+        let keys = messages.iter().map(|message| self.grpc.methods.decoder.decode(&self.method.request, message));
         let keys: Vec<Json> = keys.map(|key| key.map(Json::Object)).collect::<Result<_>>()?;
-        let (engine, caller, parts, method) = (&self.engine, &self.caller, &self.parts, &self.method);
-        let batch = Batch { engine, caller, parts, method, prepared: &self.prepared };
+        let (engine, caller, grpc, method) = (&self.engine, &self.caller, &*self.grpc, &self.method);
+        let batch = Batch { engine, caller, grpc, method, prepared: &self.prepared };
         let mut out = Vec::new();
         let mut frames = Frames { compression: self.compression, bytes_max: self.bytes_max };
         let answered = batch.answer(keys, None, usize::MAX, &mut out, &mut frames);
@@ -164,7 +167,7 @@ impl Portions {
 struct Batch<'a> {
     engine: &'a Arc<Engine>,
     caller: &'a Caller,
-    parts: &'a Arc<Parts>,
+    grpc: &'a Grpc,
     method: &'a Method,
     prepared: &'a PreparedEntities,
 }
@@ -206,7 +209,7 @@ impl Sequence for Frames {
 }
 
 /// Rows as messages of their type.
-struct ProtobufRows<'a>(&'a Parts);
+struct ProtobufRows<'a>(&'a Grpc);
 
 impl Encoding for ProtobufRows<'_> {
     type Layout = Arc<Layout>;
@@ -248,7 +251,7 @@ impl Batch<'_> {
         let representations: Vec<Json> = keys.into_iter().map(|key| self.representation(key, is_untyped)).collect();
         let answered = match is_untyped {
             true => self.ask(&representations, joins, bytes_max, &JsonRows).await,
-            false => self.ask(&representations, joins, bytes_max, &ProtobufRows(self.parts)).await,
+            false => self.ask(&representations, joins, bytes_max, &ProtobufRows(self.grpc)).await,
         };
         self.write(&answered.into_failure()?, is_untyped, bytes_max, out, sequence)
     }
@@ -328,7 +331,7 @@ impl Batch<'_> {
             return Ok(Tags { items: Tag::delimited(1), entity: Tag::delimited(1), error: Tag::delimited(2) });
         }
         let number = |message: &str, field: &str| {
-            let found = self.parts.lock.field(message, field).map(|member| Tag::delimited(member.number));
+            let found = self.grpc.lock.field(message, field).map(|member| Tag::delimited(member.number));
             found.ok_or_else(|| {
                 Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
                     .because(format!("there is no field number for {message}.{field}"))

@@ -9,7 +9,6 @@ use axum::body::Body;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::HeaderMap;
-use http_body::Frame;
 use http_body_util::BodyExt;
 
 use crate::error::{Code, Error, Result, Stage};
@@ -147,17 +146,7 @@ pub async fn read(mut body: Body, encoding: Encoding, bytes_max: usize) -> Resul
     let Some((flag, length)) = header(&bytes).filter(|(_, length)| bytes.len() == HEADER_BYTES + length) else {
         return Err(Error::invalid("the request has no whole message"));
     };
-    let message = bytes.slice(HEADER_BYTES..HEADER_BYTES + length);
-    unpacked(flag, message, encoding, bytes_max)
-}
-
-fn unpacked(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
-    match flag {
-        0 => Ok(message),
-        1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),
-        1 => Err(Error::invalid("the message is compressed, but grpc-encoding does not say how")),
-        _ => Err(Error::invalid("the message has an unknown flag")),
-    }
+    plain(flag, bytes.slice(HEADER_BYTES..HEADER_BYTES + length), encoding, bytes_max)
 }
 
 /// The messages of a request that has many. No more is taken from the client than is asked for here.
@@ -166,83 +155,65 @@ pub struct Incoming {
     buffer: BytesMut,
     encoding: Encoding,
     bytes_max: usize,
-    is_done: bool,
 }
 
 // === impl Incoming ===
 
 impl Incoming {
     pub fn new(body: Body, encoding: Encoding, bytes_max: usize) -> Incoming {
-        Incoming { body, buffer: BytesMut::new(), encoding, bytes_max, is_done: false }
+        Incoming { body, buffer: BytesMut::new(), encoding, bytes_max }
     }
 
     /// The next message; `None` when the client has ended its stream. May be dropped and asked again.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            if let Some(message) = self.whole()? {
-                return Ok(Some(message));
-            }
-            if self.is_ended()? {
-                return Ok(None);
-            }
-            let frame = self.body.frame().await;
-            self.take(frame)?;
-        }
-    }
-
-    /// What has arrived, waiting for the first message only; at most so many. `None` when there is no more.
-    pub async fn arrived(&mut self, max: usize) -> Result<Option<Vec<Bytes>>> {
-        let Some(first) = self.next().await? else { return Ok(None) };
-        let mut messages = vec![first];
-        while messages.len() < max {
-            if let Some(message) = self.whole()? {
-                messages.push(message);
-                continue;
-            }
-            if self.is_ended()? {
-                break;
-            }
-            let Some(frame) = self.body.frame().now_or_never() else { break };
-            self.take(frame)?;
-        }
-        Ok(Some(messages))
-    }
-
-    /// The next message when all of it is there.
-    fn whole(&mut self) -> Result<Option<Bytes>> {
-        let Some((flag, length)) = header(&self.buffer) else { return Ok(None) };
-        if length > self.bytes_max {
-            return Err(too_large(length, self.bytes_max));
-        }
-        if self.buffer.len() < HEADER_BYTES + length {
-            return Ok(None);
-        }
-        self.buffer.advance(HEADER_BYTES);
-        let message = self.buffer.split_to(length).freeze();
-        unpacked(flag, message, self.encoding, self.bytes_max).map(Some)
-    }
-
-    fn is_ended(&self) -> Result<bool> {
-        if self.is_done && !self.buffer.is_empty() {
-            return Err(Error::invalid("the request ends within a message"));
-        }
-        Ok(self.is_done)
-    }
-
-    fn take(&mut self, frame: Option<std::result::Result<Frame<Bytes>, axum::Error>>) -> Result<()> {
-        match frame {
-            None => self.is_done = true,
-            Some(Err(error)) => {
-                let message = "the client went away before it ended its stream";
-                return Err(Error::new(Stage::Decode, Code::Cancelled, message).because(error));
-            }
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    self.buffer.extend_from_slice(&data);
+            if let Some((flag, length)) = header(&self.buffer) {
+                if length > self.bytes_max {
+                    return Err(too_large(length, self.bytes_max));
+                }
+                if self.buffer.len() >= HEADER_BYTES + length {
+                    self.buffer.advance(HEADER_BYTES);
+                    let message = self.buffer.split_to(length).freeze();
+                    return plain(flag, message, self.encoding, self.bytes_max).map(Some);
                 }
             }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => {
+                    let message = "the client went away before it ended its stream";
+                    return Err(Error::new(Stage::Decode, Code::Cancelled, message).because(error));
+                }
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(Error::invalid("the request ends within a message")),
+            }
         }
-        Ok(())
+    }
+
+    /// What has arrived, at most so many, waiting for the first of them only; nothing when the client has ended its
+    /// stream.
+    pub async fn arrived(&mut self, max: usize) -> Result<Vec<Bytes>> {
+        let mut messages: Vec<Bytes> = self.next().await?.into_iter().collect();
+        while !messages.is_empty() && messages.len() < max {
+            match self.next().now_or_never() {
+                Some(Ok(Some(message))) => messages.push(message),
+                Some(Ok(None)) | None => break,
+                Some(Err(error)) => return Err(error),
+            }
+        }
+        Ok(messages)
+    }
+}
+
+fn plain(flag: u8, message: Bytes, encoding: Encoding, bytes_max: usize) -> Result<Bytes> {
+    match flag {
+        0 => Ok(message),
+        1 if encoding != Encoding::Identity => decompress(&message, encoding, bytes_max),
+        1 => Err(Error::invalid("the message is compressed, but grpc-encoding does not say how")),
+        _ => Err(Error::invalid("the message has an unknown flag")),
     }
 }
 

@@ -78,11 +78,6 @@ impl Methods {
         Methods { decoder: Decoder::new(api), forms, entities, depth_max }
     }
 
-    /// The content of a message of a request.
-    pub fn message(&self, name: &str, bytes: &[u8]) -> Result<Map<String, Json>> {
-        self.decoder.decode(name, bytes)
-    }
-
     /// What is asked of the entities of a method, with a mask for those of one type.
     pub fn entities(&self, schema: &Schema, method: &Method, mask: Option<&Json>) -> Result<Arc<PreparedEntities>> {
         let paths: Vec<&str> = mask.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();

@@ -22,8 +22,8 @@ mod frame;
 #[cfg(feature = "grpc-transport")]
 mod methods;
 pub mod inputs;
-mod mutations;
 mod keys;
+mod mutations;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
 mod rows;

@@ -57,18 +57,13 @@ pub struct Options {
 pub struct Grpc {
     pub(super) options: Options,
     api: Api,
+    pub(super) lock: Lock,
     /// By path.
-    paths: HashMap<String, Arc<Method>>,
-    pub(super) parts: Arc<Parts>,
+    paths: HashMap<String, Method>,
+    pub(super) methods: Methods,
+    layouts: Layouts,
     /// Other services, by the beginning of their paths.
     sides: Vec<(&'static str, Side)>,
-}
-
-/// What a stream of requests holds as well, which outlives the call that began it.
-pub(super) struct Parts {
-    pub methods: Methods,
-    layouts: Layouts,
-    pub lock: Lock,
 }
 
 /// By the address of a statement, which is kept alive beside its layout.
@@ -99,7 +94,7 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 pub(super) struct Call<'a> {
     pub engine: &'a Arc<Engine>,
     pub caller: &'a Caller,
-    pub method: &'a Arc<Method>,
+    pub method: &'a Method,
     pub id: &'a str,
     pub deadline: Option<Instant>,
     pub encoding: Encoding,
@@ -114,26 +109,6 @@ pub(super) enum Answer {
     Made(Made),
 }
 
-// === impl Parts ===
-
-impl Parts {
-    /// How the rows of a statement become messages: known, or made and kept.
-    pub fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
-        let statement = outcome.statement();
-        let address = Arc::as_ptr(statement) as usize;
-        if let Some(known) = self.layouts.get(&address) {
-            return Ok(known.1.clone());
-        }
-        let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
-            Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
-                .because(format!("there is no field number for {}", missing.0))
-        })?;
-        let layout = Arc::new(layout);
-        self.layouts.insert(address, Arc::new((statement.clone(), layout.clone())));
-        Ok(layout)
-    }
-}
-
 // === impl Grpc ===
 
 impl Grpc {
@@ -144,18 +119,16 @@ impl Grpc {
         let api = describe::describe(schema, &options.names, file)?;
         let api = api.numbered(lock).map_err(|missing| stale(format!("has no field number for {missing}")))?;
         let name = api.service_name();
-        let own = api.methods.iter().map(|method| (format!("/{name}/{}", method.name), Arc::new(method.clone())));
-        let paths = own.chain(untyped().map(|method| (format!("/{UNTYPED}/{}", method.name), Arc::new(method))));
+        let own = api.methods.iter().map(|method| (format!("/{name}/{}", method.name), method.clone()));
+        let paths = own.chain(untyped().map(|method| (format!("/{UNTYPED}/{}", method.name), method)));
         let sides = sides(&api, options.reflection);
         let sides = sides.map_err(|error| stale(format!("has no valid descriptors: {error}")))?;
         Ok(Grpc {
             paths: paths.collect(),
-            parts: Arc::new(Parts {
-                methods: Methods::new(&api, options.depth_max),
-                layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
-                lock: lock.clone(),
-            }),
+            methods: Methods::new(&api, options.depth_max),
+            layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
             sides,
+            lock: lock.clone(),
             api,
             options,
         })
@@ -177,10 +150,10 @@ impl Grpc {
             }
         }
         if !method.kind.is_write() {
-            return Ok(Intent::Read(self.parts.methods.read(schema, method, &request)?));
+            return Ok(Intent::Read(self.methods.read(schema, method, &request)?));
         }
-        let command = self.parts.methods.command_of(schema, method, request)?;
-        let mutate = self.parts.methods.mutate(schema, method, &command.wanted, vec![command.input])?;
+        let command = self.methods.command_of(schema, method, request)?;
+        let mutate = self.methods.mutate(schema, method, &command.wanted, vec![command.input])?;
         Ok(Intent::Mutate(Mutate { is_batch: method.kind == MethodKind::Commands, ..mutate }))
     }
 
@@ -236,28 +209,26 @@ impl Grpc {
         let modes = if method.kind.is_write() { Modes::of(&parts.headers)? } else { Modes::default() };
         let call = Call { engine, caller, method, id, deadline, encoding, modes };
         let bytes_max = self.options.message_bytes_max;
-        if method.kind == MethodKind::Resolve {
-            let incoming = Incoming::new(body, request_encoding, bytes_max);
-            let body = resolve(&call, self.parts.clone(), incoming, &self.options)?;
-            return Ok(framed(Body::new(body), encoding));
-        }
         if method.kind.takes_stream() {
-            let answer = self.written(&call, Incoming::new(body, request_encoding, bytes_max))?;
+            let incoming = Incoming::new(body, request_encoding, bytes_max);
+            if method.kind == MethodKind::Resolve {
+                return Ok(framed(Body::new(resolve(&call, self, incoming)?), encoding));
+            }
+            let answer = self.written(&call, incoming)?;
             return Ok(self.respond(&call, answer));
         }
         let answer = async {
             let message = frame::read(body, request_encoding, bytes_max).await?;
             if method.kind == MethodKind::BatchGet {
-                return batch_get(&call, &self.parts, &message, &self.options).await;
+                return batch_get(&call, self, &message).await;
             }
             let schema = engine.schema_for(caller);
-            let methods = &self.parts.methods;
             if method.kind.is_write() {
-                let command = methods.command(&schema, method, &message)?;
-                let mutate = methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
+                let command = self.methods.command(&schema, method, &message)?;
+                let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
                 return self.command(&call, Mutate { dry_run: modes.dry_run, ..mutate }).await;
             }
-            self.ask(&call, methods.decode(&schema, method, &message)?).await
+            self.ask(&call, self.methods.decode(&schema, method, &message)?).await
         };
         let limit = now + self.options.request_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
@@ -271,7 +242,7 @@ impl Grpc {
         Ok(self.respond(&call, answer))
     }
 
-    fn method(&self, path: &str) -> Result<&Arc<Method>> {
+    fn method(&self, path: &str) -> Result<&Method> {
         self.paths.get(path).ok_or_else(|| {
             let hint = did_you_mean(path, self.paths.keys().map(String::as_str));
             let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -296,10 +267,10 @@ impl Grpc {
         let packing = match call.method.kind {
             MethodKind::List => Packing::Single,
             MethodKind::Pages => {
-                let items = self.parts.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
+                let items = self.lock.field(&call.method.response, PAGE_ITEMS).map_or(1, |member| member.number);
                 Packing::Pages { rows: self.options.page_rows, items: Tag::delimited(items) }
             }
-            // What is written is not asked twice, and does not come here; entities do not either.
+            // What is written is not asked twice, and does not come here.
             MethodKind::Get
             | MethodKind::Connection
             | MethodKind::Count
@@ -309,7 +280,7 @@ impl Grpc {
             | MethodKind::Resolve => return self.one(call, intent).await,
         };
         let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
-        let layout = self.parts.layout(&outcome)?;
+        let layout = self.layout(&outcome)?;
         let (_, rows) = outcome.into_parts();
         let mut messages = Messages::new(rows, layout, packing, call.encoding, self.options.message_bytes_max);
         // What goes wrong before the first message can be told without one, and small lists end here.
@@ -323,7 +294,7 @@ impl Grpc {
 
     async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
-        let layout = self.parts.layout(&outcome)?;
+        let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
         match single(&mut rows, &layout, call.encoding, self.options.message_bytes_max).await? {
             Some(message) => Ok(Answer::Whole(message, None)),
@@ -332,6 +303,21 @@ impl Grpc {
                 Err(Error::new(Stage::Encode, Code::NotFound, message))
             }
         }
+    }
+
+    pub(super) fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
+        let statement = outcome.statement();
+        let address = Arc::as_ptr(statement) as usize;
+        if let Some(known) = self.layouts.get(&address) {
+            return Ok(known.1.clone());
+        }
+        let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
+            Error::new(Stage::Encode, Code::Internal, "the schema was compiled for another version")
+                .because(format!("there is no field number for {}", missing.0))
+        })?;
+        let layout = Arc::new(layout);
+        self.layouts.insert(address, Arc::new((statement.clone(), layout.clone())));
+        Ok(layout)
     }
 
     fn respond(&self, call: &Call<'_>, answer: Answer) -> Response<Body> {

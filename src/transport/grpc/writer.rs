@@ -48,7 +48,7 @@ pub struct Writer {
     pub grpc: Arc<Grpc>,
     pub engine: Arc<Engine>,
     pub caller: Caller,
-    pub method: Arc<Method>,
+    pub method: Method,
     pub answers: Answers,
     pub atomic: bool,
     pub dry_run: bool,
@@ -198,18 +198,18 @@ impl Writer {
     }
 
     fn decode(&self, message: &[u8]) -> Result<Command> {
-        self.grpc.parts.methods.command(&self.engine.schema_for(&self.caller), &self.method, message)
+        self.grpc.methods.command(&self.engine.schema_for(&self.caller), &self.method, message)
     }
 
     fn intent(&self, wanted: &Wanted, calls: Vec<Input>) -> Result<Mutate> {
         let schema = self.engine.schema_for(&self.caller);
-        let mutate = self.grpc.parts.methods.mutate(&schema, &self.method, wanted, calls)?;
+        let mutate = self.grpc.methods.mutate(&schema, &self.method, wanted, calls)?;
         Ok(Mutate { is_batch: !self.is_set, ..mutate })
     }
 
     async fn ask(&self, mutate: Mutate) -> Result<VecDeque<Done>> {
         let outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        let layout = self.grpc.parts.layout(&outcome)?;
+        let layout = self.grpc.layout(&outcome)?;
         done(outcome, &layout).await
     }
 

@@ -10,7 +10,7 @@ use super::frame::Incoming;
 use super::serve::{Answer, Call, Grpc};
 use super::writer::Writer;
 use crate::engine::Pace;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Intent, Mutate};
 use crate::schema::model::Returns;
 
@@ -27,6 +27,12 @@ pub struct Modes {
 
 impl Modes {
     pub fn of(headers: &HeaderMap) -> Result<Modes> {
+        // To pass over it would make a repeat look safe that is not.
+        if let Some(name) = ["idempotency-key", "idempotency_key"].into_iter().find(|name| headers.contains_key(*name))
+        {
+            let message = format!("{name} is not taken over gRPC; REST takes it, as Idempotency-Key");
+            return Err(Error::new(Stage::Decode, Code::Unimplemented, message).at(name));
+        }
         let flag = |name: &str| match headers.get(name).map(HeaderValue::as_bytes) {
             None | Some(b"false") => Ok(false),
             Some(b"true") => Ok(true),
@@ -43,7 +49,7 @@ impl Grpc {
     pub(super) async fn command(&self, call: &Call<'_>, mutate: Mutate) -> Result<Answer> {
         let answers = self.answers(call)?;
         let outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        let layout = self.parts.layout(&outcome)?;
+        let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
         for done in done(outcome, &layout).await? {
             match done {
@@ -86,6 +92,6 @@ impl Grpc {
         let schema = call.engine.schema_for(call.caller);
         let mutation = mutation(&schema, call.method)?;
         let bytes_max = self.options.message_bytes_max;
-        Answers::new(&schema, &self.parts.lock, call.method, mutation, call.encoding, bytes_max, call.id)
+        Answers::new(&schema, &self.lock, call.method, mutation, call.encoding, bytes_max, call.id)
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::conditions::{Conditions, items, typed};
-use super::parameters::{Parameter, Spelled, decoded_segment};
+use super::parameters::{Parameter, Spelled};
 use super::select::{SelectLimits, Site, field_of, fields_of, is_spelled, select};
 use super::sites::SiteArguments;
 use crate::error::{Code, Error, Result, Stage};
@@ -194,13 +194,8 @@ impl Prepared {
 // === impl Request ===
 
 impl Request<'_> {
-    /// Reads the path's values and the parameters.
-    pub fn decode(&self, path: impl Iterator<Item = (Name, String)>, parameters: &[Parameter<'_>]) -> Result<Decoded> {
-        self.decode_behind(Values::default(), path, parameters)
-    }
-
-    /// The same, with the values that there are already before those of the request.
-    pub fn decode_behind(
+    /// Reads the path's values and the parameters, behind the values that there are already.
+    pub fn decode(
         &self,
         mut values: Values,
         path: impl Iterator<Item = (Name, String)>,
@@ -453,10 +448,4 @@ impl Request<'_> {
             }
         }
     }
-}
-
-/// The values of a path's parameters by the names of the arguments.
-pub fn path_values(names: &[Name], values: &[&str]) -> Result<Vec<(Name, String)>> {
-    let named = names.iter().zip(values);
-    named.map(|(name, value)| Ok((name.clone(), decoded_segment(value)?.into_owned()))).collect()
 }

@@ -139,7 +139,7 @@ impl Exchange<'_> {
                 wanted,
                 sizes: settings.pages,
             };
-            let decoded = request.decode_behind(std::mem::take(values), std::iter::empty(), &given)?;
+            let decoded = request.decode(std::mem::take(values), std::iter::empty(), &given)?;
             *values = decoded.read.values;
             Ok(decoded.read.arguments)
         };

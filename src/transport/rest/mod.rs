@@ -35,13 +35,13 @@ use tracing::Instrument;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub use self::decode::PageSizes;
-use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, path_values, prepare, select_text};
+use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
 use self::entities::EntityTable;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
-use self::parameters::{Parameter, members, parameters};
+use self::parameters::{Parameter, members, parameters, path_values};
 use self::respond::Failure;
 use self::routes::Table;
 pub use self::select::SelectLimits;
@@ -49,6 +49,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error};
 use crate::intent::Intent;
+use crate::intent::value::Values;
 use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
@@ -226,7 +227,7 @@ impl Rest {
         let path = path_values(self.table.names(route), values)?;
         let request =
             decode::Request { schema, endpoint, prepared: &prepared, mode, wanted, sizes: self.options.pages };
-        request.decode(path.into_iter(), &parameters)
+        request.decode(Values::default(), path.into_iter(), &parameters)
     }
 
     /// The form for a text of `select`: known, or built and kept.

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::value::shown;
+use crate::schema::name::Name;
 
 /// Most parameters of one request.
 const PARAMETERS_MAX: usize = 200;
@@ -84,6 +85,12 @@ pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
 /// A segment of a path with its escapes resolved; a plus sign is one there.
 pub fn decoded_segment(text: &str) -> Result<Cow<'_, str>> {
     percent_decode_str(text).decode_utf8().map_err(|_| Error::invalid("the path is not UTF-8"))
+}
+
+/// The values of a path's parameters by the names of the arguments.
+pub fn path_values(names: &[Name], values: &[&str]) -> Result<Vec<(Name, String)>> {
+    let named = names.iter().zip(values);
+    named.map(|(name, value)| Ok((name.clone(), decoded_segment(value)?.into_owned()))).collect()
 }
 
 // === impl Spelled ===

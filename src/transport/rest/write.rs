@@ -15,6 +15,7 @@ use crate::codec::{self, Shape, Stop, Trail};
 use crate::engine::{Outcome, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::mutation::Input;
+use crate::intent::value::Values;
 use crate::intent::{Intent, Mutate, Once, Read};
 use crate::schema::model::{Endpoint, Operation, Returns};
 use crate::schema::name::Name;
@@ -64,7 +65,7 @@ impl Rest {
         let sizes = PageSizes { default: u64::MAX, max: u64::MAX };
         let wanted = Wanted { stream: false, counted: false };
         let request = Request { schema, endpoint, prepared: &prepared, mode: Mode::Rows, wanted, sizes };
-        let Read { form, mut arguments, values } = request.decode(std::iter::empty(), given)?.read;
+        let Read { form, mut arguments, values } = request.decode(Values::default(), std::iter::empty(), given)?.read;
         if let Some(root) = arguments.first_mut() {
             *root = Default::default();
         }
@@ -204,7 +205,7 @@ impl Exchange<'_> {
         let prepared = self.rest.prepared(schema, query, position, Mode::Rows, Some("id"))?;
         let sizes = self.rest.options.pages;
         let request = Request { schema, endpoint: query, prepared: &prepared, mode: Mode::Rows, wanted, sizes };
-        let mut read = request.decode(std::iter::empty(), filters)?.read;
+        let mut read = request.decode(Values::default(), std::iter::empty(), filters)?.read;
         let max = self.most(preferences.affected_max);
         if let Some(root) = read.arguments.first_mut() {
             root.page.limit = Some(root.page.limit.unwrap_or(u64::MAX).min(max.saturating_add(1)));
