@@ -1,7 +1,6 @@
 //! A route and its parameters → an intent.
 //!
-//! What `select` says becomes a form once per route and text; a repeat reads its other parameters and
-//! nothing else.
+//! What `select` says becomes a form once per route and text; a repeat reads its other parameters alone.
 
 use std::sync::Arc;
 

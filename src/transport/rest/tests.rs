@@ -32,6 +32,7 @@ pub fn wire(schema: &Schema) -> Rest {
         etag: true,
         body_bytes_max: 1 << 20,
         response_bytes_max: 1 << 20,
+        representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),
         bulk_affected_max: 10,
         delete_shows_entity: false,

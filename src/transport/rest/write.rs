@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-use super::decode::{Mode, PageSizes, Request, Wanted, path_values, select_text};
+use super::decode::{Mode, PageSizes, Request, Wanted, select_text};
 use super::input::{Sent, absent, input, sent};
 use super::negotiate::{Media, Preferences};
-use super::parameters::{Parameter, parameters};
+use super::parameters::{Parameter, parameters, path_values};
 use super::respond::{self, Failure};
 use super::{Exchange, Rest};
 use crate::codec::{self, Shape, Stop, Trail};
@@ -66,9 +66,7 @@ impl Rest {
         let wanted = Wanted { stream: false, counted: false };
         let request = Request { schema, endpoint, prepared: &prepared, mode: Mode::Rows, wanted, sizes };
         let Read { form, mut arguments, values } = request.decode(Values::default(), std::iter::empty(), given)?.read;
-        if let Some(root) = arguments.first_mut() {
-            *root = Default::default();
-        }
+        arguments.iter_mut().take(1).for_each(|root| *root = Default::default());
         let is_abstract = matches!(schema.kind(&endpoint.item), Kind::Interface(_) | Kind::Union(_));
         Ok(Mutate {
             form,
