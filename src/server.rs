@@ -6,6 +6,7 @@
 //! and the encoder never wait for another thread; handing rows over would cost more than decoding
 //! them. The price is that one HTTP/2 connection uses one core.
 
+mod breakers;
 mod callers;
 mod connections;
 mod metrics;
@@ -16,6 +17,7 @@ mod health;
 mod rates;
 mod service;
 mod tls;
+mod trace_context;
 mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -30,7 +32,6 @@ use tokio_util::task::TaskTracker;
 
 use self::callers::Callers;
 use self::wires::Faces;
-use crate::breaker::Breakers;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
@@ -39,7 +40,6 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::artifact::Artifact;
 use crate::schema::bind::bind;
-use crate::schema::entities::Behind;
 use crate::transport::graphql::{DocumentLimits, Graphql, Options as GraphqlOptions};
 use crate::transport::rest::describe::Info;
 use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimits};
@@ -150,9 +150,9 @@ impl Service {
             let made = executor.make_own_tables().await;
             made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         }
-        let breakers = breakers(config, &schema).map_err(Refusal::Problems)?;
+        let breakers = breakers::breakers(config, &schema).map_err(Refusal::Problems)?;
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
-        let engine = engine.guarded_by(breakers, entity_timeout(config));
+        let engine = engine.guarded_by(breakers, breakers::entity_timeout(config));
         let engine = Arc::new(engine);
         let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
@@ -163,30 +163,6 @@ impl Service {
             config: config.clone(),
         })
     }
-}
-
-/// Shorter than the time of a whole request, so that an entity that does not answer costs only its own rows.
-fn entity_timeout(config: &Config) -> Duration {
-    config.database.statement_timeout.min(config.server.request_timeout.mul_f64(0.95))
-}
-
-/// A breaker for each entity, unless they are switched off.
-fn breakers(config: &Config, schema: &Schema) -> Result<Breakers, Vec<Problem>> {
-    let settings = &config.federation.breaker;
-    let names =
-        || schema.entities().values().filter(|entity| entity.behind == Behind::Object).map(|entity| &entity.name);
-    let unknown = settings.per_entity.iter().filter(|own| !names().any(|name| **name == *own.entity));
-    let problems: Vec<Problem> = unknown
-        .map(|own| {
-            let problem = config.problem(&own.path, format!("there is no entity \"{}\"", own.entity));
-            problem.nearest(&own.entity, names().map(|name| &**name))
-        })
-        .collect();
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let guarded = names().filter(|_| settings.enabled).map(|name| (name.clone(), settings.of(name)));
-    Ok(Breakers::new(guarded))
 }
 
 /// The executor of a configuration; it connects when it is first asked.

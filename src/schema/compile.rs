@@ -74,6 +74,7 @@ pub fn compile(source: &Source, project: &Project) -> Result<Compiled, Vec<Probl
     if let Some(model) = &model {
         check::conflicts(&document, model, &reports);
         check::needs(&document, model, &reports);
+        check::stored(&document, model, &reports);
     }
     let (mut problems, mut warnings) = reports.into_parts();
     authoring::locate(&mut problems, source.file, &spans);

@@ -11,9 +11,11 @@ use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
+use tracing::Instrument;
 
 use super::connections::Peer;
 use super::metrics::metrics;
+use super::trace_context;
 use super::wires::Wires;
 use super::{Service, Status};
 use crate::auth::Caller;
@@ -71,7 +73,8 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = served(&status, &peer, request, &id).await;
+    let span = trace_context::span(request.headers(), &id);
+    let mut response = served(&status, &peer, request, &id).instrument(span).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

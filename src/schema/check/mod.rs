@@ -17,6 +17,7 @@ use super::model::Scalar;
 use crate::problem::Problem;
 pub use federation::{minor, needs};
 pub use rest::conflicts;
+pub use subgraph::stored;
 pub use values::fit;
 
 pub fn check(document: &Document, reports: &Reports) {

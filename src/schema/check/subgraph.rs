@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::super::authoring::reader::Reports;
-use super::super::authoring::{Document, Field, Type};
+use super::super::authoring::{Document, Field, Key, Type};
+use super::super::entities::entities;
 use super::super::field_set::{self, Selected};
-use super::super::model::FieldFederation;
+use super::super::model::{FieldFederation, Model};
 
 pub fn check(document: &Document, reports: &Reports) {
     let Some(federation) = &document.federation else { return };
@@ -27,6 +28,23 @@ pub fn check(document: &Document, reports: &Reports) {
             if field.federation.override_from.is_some() && field.federation.override_from == federation.service_name {
                 reports.refuse(at("override_from", format!("{place} is taken over from this service itself")));
             }
+        }
+    }
+}
+
+/// Keys that no row of their type shows: they lead through a join that is by something else.
+pub fn stored(document: &Document, model: &Model, reports: &Reports) {
+    let known = entities(model);
+    let is_known = |ty: &Type, key: &Key| {
+        known.get(ty.name.as_str()).is_some_and(|it| it.keys.iter().any(|it| it.fields == key.fields))
+    };
+    for ty in &document.types {
+        for key in ty.keys.iter().filter(|key| !is_known(ty, key)) {
+            let fields = &key.fields;
+            let reason =
+                format!("{} is not looked up by \"{fields}\": it stands in another relation, behind a join", ty.name);
+            let hint = "join by that very column, or expose the value in the view and name its field";
+            reports.refuse(reports.at(&key.path, reason).hint(hint));
         }
     }
 }

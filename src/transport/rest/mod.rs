@@ -255,9 +255,7 @@ impl Exchange<'_> {
     async fn run(&self, body: Body) -> Result<Response<Body>, Failure> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
-        if let Some(entity) = self.rest.entities.find(below)
-            && (self.parts.method == Method::POST || self.rest.table.find(below).is_none())
-        {
+        if let Some(entity) = self.rest.entities.find(below) {
             return self.batch_get(entity, body).await;
         }
         if self.parts.method == Method::OPTIONS

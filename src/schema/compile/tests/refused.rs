@@ -270,6 +270,11 @@ fn federation() {
         {"name": "id", "type": "ID", "nullable": false}, {"name": "tags", "type": "[String!]", "nullable": false},
         {"name": "user", "type": "User", "nullable": false}]}))
     };
+    let joined = |column: &str| {
+        a_type(json!({"sql_source": "v_a", "keys": [{"fields": "user { id }"}], "fields": [
+        {"name": "id", "type": "ID", "nullable": false},
+        {"name": "user", "type": "User", "nullable": false, "join": {"fk_user": column}}]}))
+    };
     let cases = vec![
         ("unknown key", block(json!({"entitys": []}))),
         ("both names", shop(json!({"federation": {"enabled": true}, "federation_config": {"enabled": true}}))),
@@ -291,6 +296,13 @@ fn federation() {
             "unresolvable key of an embedded type is fine",
             a_type(json!({"embedded": true, "keys": [{"fields": "id", "resolvable": false}]})),
         ),
+        ("key behind a join by something else", joined("pk_user")),
+        ("a join by the key itself is fine", joined("id")),
+        ("route of an entity", {
+            let mut schema = a_mutation(json!({"rest": {"path": "/users/batch-get", "method": "POST"}}));
+            schema["types"][0]["key_fields"] = json!(["id"]);
+            schema
+        }),
         ("requires", a_field(json!({"function": "fn_x", "federation": {"requires": "iid"}}))),
         ("requires what is ours", a_field(json!({"function": "fn_x", "federation": {"requires": "id"}}))),
         ("provides of a value", a_field(json!({"federation": {"provides": "id"}}))),
