@@ -81,7 +81,11 @@ DECLARE
     v_answer mutation_response;
 BEGIN
     UPDATE tb_post SET status = 'published', published_at = now() WHERE id = p_id AND status = 'draft';
-    v_answer.status := CASE WHEN FOUND THEN 'updated' ELSE 'noop:not_a_draft' END;
+    v_answer.status := CASE
+        WHEN FOUND THEN 'updated'
+        WHEN EXISTS (SELECT FROM tb_post WHERE id = p_id) THEN 'noop:not_a_draft'
+        ELSE 'not_found:post'
+    END;
     v_answer.entity_id := p_id;
     RETURN v_answer;
 END $$;

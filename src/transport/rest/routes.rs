@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn paths() {
         let table = table();
-        check(&table, "/users", Some(("/users", &[], "GET, POST, HEAD, OPTIONS")));
+        check(&table, "/users", Some(("/users", &[], "DELETE, GET, POST, HEAD, OPTIONS")));
         check(&table, "/users/7", Some(("/users/{id}", &["7"], "DELETE, GET, HEAD, OPTIONS")));
         check(&table, "/users/me", Some(("/users/me", &[], "GET, HEAD, OPTIONS")));
         check(&table, "/users/7/ban", Some(("/users/{id}/ban", &["7"], "POST, OPTIONS")));

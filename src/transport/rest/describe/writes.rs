@@ -3,10 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::operators::field_parameters;
-use super::schemas::{input_object, reference, type_schema};
+use super::schemas::{input_object, type_schema};
 use super::{Writer, filter_parameter, present, refusal, text_parameter};
 use crate::error::Code;
-use crate::schema::Kind;
 use crate::schema::model::{Argument, Endpoint, Operation, Returns, TypeRef};
 use crate::schema::routes::{Route, parameters};
 use crate::transport::rest::decode::FILTER_PARAMETERS;
@@ -85,12 +84,7 @@ impl Writer<'_> {
 
     /// The answer of a write.
     fn written(&self, endpoint: &Endpoint, created: bool, listed: bool) -> Json {
-        let item = match self.schema.kind(&endpoint.item) {
-            Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => reference(self.schema, &endpoint.item),
-            Kind::Scalar(_) | Kind::Enum(_) => {
-                type_schema(self.schema, &TypeRef::named(endpoint.item.clone(), endpoint.nullable))
-            }
-        };
+        let item = type_schema(self.schema, &TypeRef::named(endpoint.item.clone(), endpoint.nullable));
         let list = json!({"type": "array", "items": item});
         let data = match (created, listed || endpoint.returns == Returns::Many) {
             (true, false) => json!({"oneOf": [item, list]}),
