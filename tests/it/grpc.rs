@@ -28,6 +28,10 @@ pub struct Client {
     authorization: Option<String>,
 }
 
+/// A message that cannot be sent: the client resets the stream in its place. One that only lets go of its
+/// answers does not, as long as it may send more.
+pub const CUT: &[u8] = b"\xffcut";
+
 /// Messages as they travel.
 #[derive(Debug, Clone, Default)]
 pub struct Plain;
@@ -301,6 +305,9 @@ impl Encoder for Plain {
     type Error = Status;
 
     fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        if message == CUT {
+            return Err(Status::cancelled("cut"));
+        }
         out.put(message);
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use serde_json::{Value as Json, json};
+use tokio::sync::oneshot;
 use tonic::Code;
 
-use crate::grpc::{Client, details};
+use crate::grpc::{CUT, Client, details};
 use crate::harness::{self, Database};
 use crate::program::eventually;
 use crate::service::Api;
@@ -62,6 +63,13 @@ async fn running(database: &Database) -> i64 {
     let name = database.name();
     let of = format!("pg_stat_activity WHERE datname = '{name}' AND state LIKE '%active%' AND pid <> pg_backend_pid()");
     count(database, &of).await
+}
+
+/// Commands of a client that goes away when the sender is dropped.
+fn until_cut(commands: Vec<Bytes>) -> (oneshot::Sender<()>, impl Stream<Item = Bytes>) {
+    let (sender, dropped) = oneshot::channel();
+    let cut = futures_util::stream::once(dropped).map(|_| Bytes::from_static(CUT));
+    (sender, futures_util::stream::iter(commands).chain(cut))
 }
 
 fn puts(numbers: std::ops::RangeInclusive<i64>) -> Vec<Json> {
@@ -297,24 +305,30 @@ async fn a_client_that_is_gone_leaves_whole_batches() {
         let start = round * 1000;
         let commands: Vec<Bytes> =
             (1..=400).map(|id| client.encode("SlowStream", &json!({"id": start + id, "secs": 0.02}))).collect();
-        let commands = futures_util::stream::iter(commands).chain(futures_util::stream::pending());
+        let (cut, commands) = until_cut(commands);
         let mut answers = client.write("SlowStream", commands, &[]).await.unwrap();
         for _ in 0..5 {
             assert!(answers.message().await.unwrap().is_some());
         }
-        drop(answers);
-        assert!(eventually(async || running(&database).await == 0).await, "the statement goes on");
+        drop(cut);
         let there = format!("tb_row WHERE id BETWEEN {} AND {}", start + 1, start + 1000);
-        let rows = count(&database, &there).await;
+        let mut rows = -1;
+        // A batch takes up to a quarter of a second.
+        let stands = async || {
+            let before = std::mem::replace(&mut rows, count(&database, &there).await);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            before == rows && running(&database).await == 0
+        };
+        assert!(eventually(stands).await, "the statement goes on");
         let last = harness::ask(&database.url(), &format!("SELECT coalesce(max(id), 0) FROM {there}")).await.unwrap();
         assert_eq!(last - start, rows, "what was applied is the beginning of the stream");
         assert!((5..400).contains(&rows), "{rows}");
     }
     assert!(began.elapsed() < Duration::from_secs(20));
-    let atomic = futures_util::stream::iter(vec![client.encode("PutStream", &json!({"id": 9999}))])
-        .chain(futures_util::stream::pending());
-    let answers = client.write("PutStream", atomic, &[("atomic", "true")]).await.unwrap();
-    drop(answers);
+    let (cut, atomic) = until_cut(vec![client.encode("PutStream", &json!({"id": 9999}))]);
+    let _answers = client.write("PutStream", atomic, &[("atomic", "true")]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(cut);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(count(&database, "tb_row WHERE id = 9999").await, 0);
 }
