@@ -3,6 +3,7 @@
 //! It is meant to be hard to beat: no parsing, prepared statements, one statement and one copy of its
 //! text for each answer, the allocator that fraiseql has, a pool as large as fraiseql's.
 
+use std::collections::HashMap;
 use std::env;
 use std::fmt::Write;
 use std::io::Read;
@@ -14,7 +15,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -25,6 +26,10 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 const USER: &str = "SELECT json_build_object('id', id, 'name', name, 'email', email)::text FROM v_user WHERE id = $1";
+
+const ENTITIES: &str = "
+    SELECT id, json_build_object('__typename', 'User', 'id', id, 'name', name, 'email', email)::text
+    FROM v_user WHERE id = ANY($1)";
 
 const USERS: &str = "
     SELECT coalesce(json_agg(json_build_object('id', id, 'name', name, 'email', email)), '[]')::text
@@ -94,6 +99,7 @@ pub fn serve(port: u16, connections: usize) -> Result<()> {
             .route("/nested", get(nested))
             .route("/levels", get(levels))
             .route("/export", get(export))
+            .route("/entities", post(entities))
             .route("/rest/users/{id}", get(rest_user))
             .route("/rest/users", get(rest_users))
             .route("/rest/comments", get(rest_comments))
@@ -170,6 +176,40 @@ struct Filter {
 
 async fn users(State(pool): State<Pool>, Query(filter): Query<Filter>) -> Result<Response, Failure> {
     answer(&pool, USERS, &[&filter.age], "{\"data\":{\"users\":", "}}").await
+}
+
+#[derive(serde::Deserialize)]
+struct Entities<'b> {
+    #[serde(borrow)]
+    variables: Representations<'b>,
+}
+
+#[derive(serde::Deserialize)]
+struct Representations<'b> {
+    #[serde(borrow)]
+    representations: Vec<Representation<'b>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Representation<'b> {
+    id: &'b str,
+}
+
+async fn entities(State(pool): State<Pool>, body: Bytes) -> Result<Response, Failure> {
+    let asked: Entities<'_> = serde_json::from_slice(&body)?;
+    let keys = asked.variables.representations.iter();
+    let ids: Vec<Uuid> = keys.map(|representation| Uuid::parse_str(representation.id)).collect::<Result<_, _>>()?;
+    let client = pool.get().await?;
+    let statement = client.prepare_cached(ENTITIES).await?;
+    let rows = client.query(&statement, &[&ids]).await?;
+    let found: HashMap<Uuid, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut body = String::from("{\"data\":{\"_entities\":[");
+    for (i, id) in ids.iter().enumerate() {
+        body.push_str(if i > 0 { "," } else { "" });
+        body.push_str(found.get(id).copied().unwrap_or("null"));
+    }
+    body.push_str("]}}");
+    Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
 }
 
 async fn nested(State(pool): State<Pool>) -> Result<Response, Failure> {

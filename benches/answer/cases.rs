@@ -14,7 +14,8 @@ use crate::contestants::Who;
 use crate::grpc_client::Call;
 use crate::project::Project;
 use crate::tonic_baseline::{
-    Comment, CommentsPage, GET_USER, GetUserRequest, LIST_COMMENTS, LIST_COMMENTS_PAGES, ListCommentsRequest, User,
+    BATCH_GET_USERS, BatchGetUsersRequest, BatchGetUsersResponse, Comment, CommentsPage, GET_USER, GetUserRequest,
+    LIST_COMMENTS, LIST_COMMENTS_PAGES, ListCommentsRequest, User, UserKey,
 };
 
 /// One question, with many values where it has any.
@@ -60,6 +61,8 @@ pub const PAGE_ROWS: usize = 500;
 /// One set of values.
 enum Values {
     Id(Uuid),
+    /// Keys of one batch.
+    Ids(Vec<Uuid>),
     Age(i64),
     Nothing,
 }
@@ -68,6 +71,8 @@ pub async fn all(project: &Project) -> Result<Vec<Case>> {
     let by_id = Arc::new(ids(project).await?);
     let by_age: Arc<Vec<Values>> = Arc::new((18..=40).map(Values::Age).collect());
     let once = Arc::new(vec![Values::Nothing]);
+    let by_100 = Arc::new(batches(&by_id, 100));
+    let by_1000 = Arc::new(batches(&by_id, 1000));
     let case = |name, connections, goals, values: &Arc<Vec<Values>>, sides: [(Who, Questions); 2], alone: bool| Case {
         name,
         connections,
@@ -108,6 +113,14 @@ pub async fn all(project: &Project) -> Result<Vec<Case>> {
             http(|_, address| post(LEVELS, json!({}), address), |_, address| get("/levels", JSON, address)),
             true,
         ),
+        case(
+            "GraphQL: 100 entities by their keys",
+            CONNECTIONS,
+            &[Goal::Cpu(1.0)],
+            &by_100,
+            http(entities, |values, address| post_to("/entities", &representations(values), "", address)),
+            false,
+        ),
         // One answer at a time: its memory is what is asked about.
         case(
             "GraphQL: export, 200,000 x 5 in one answer",
@@ -146,6 +159,14 @@ pub async fn all(project: &Project) -> Result<Vec<Case>> {
             false,
         ),
         case("gRPC: one row by id", CONNECTIONS, &[Goal::Cpu(1.15)], &by_id, grpc(grpc_one), false),
+        case(
+            "gRPC: 1,000 entities by their keys",
+            STREAMS,
+            &[Goal::Cpu(0.95)],
+            &by_1000,
+            grpc(|values, _| Question::Grpc(Call::new::<BatchGetUsersResponse>(BATCH_GET_USERS, &batch(values)))),
+            false,
+        ),
         case(
             "gRPC: list of 10,000 rows",
             STREAMS,
@@ -206,6 +227,31 @@ const LEVELS: &str = "query Levels {
 }";
 const EXPORT: &str = "query Export { comments(limit: 200000) { id body rating createdAt fkUser } }";
 
+const ENTITIES: &str = "query($representations: [_Any!]!) {
+  _entities(representations: $representations) { __typename ... on User { id name email } }
+}";
+
+/// Keys in many different batches.
+fn batches(ids: &[Values], size: usize) -> Vec<Values> {
+    let ids: Vec<Uuid> = ids.iter().filter_map(Values::uuid).collect();
+    let batch = |start: usize| Values::Ids(ids.iter().cycle().skip(start * 31).take(size).copied().collect());
+    (0..50).map(batch).collect()
+}
+
+fn representations(values: &Values) -> Json {
+    let keys: Vec<Json> = values.uuids().iter().map(|id| json!({"__typename": "User", "id": id.to_string()})).collect();
+    json!({"query": ENTITIES, "variables": {"representations": keys}})
+}
+
+fn entities(values: &Values, address: SocketAddr) -> Question {
+    post_to("/graphql", &representations(values), "", address)
+}
+
+fn batch(values: &Values) -> BatchGetUsersRequest {
+    let keys = values.uuids().iter().map(|id| UserKey { id: Some(id.to_string()) }).collect();
+    BatchGetUsersRequest { keys, read_mask: mask(&["id", "name", "email"]) }
+}
+
 fn one(values: &Values, address: SocketAddr) -> Question {
     post(ONE, json!({ "id": values.id() }), address)
 }
@@ -246,10 +292,14 @@ fn post(document: &str, variables: Json, address: SocketAddr) -> Question {
 }
 
 fn graphql(document: &str, variables: Json, header: &str, address: SocketAddr) -> Question {
-    let body = json!({ "query": document, "variables": variables }).to_string();
+    post_to("/graphql", &json!({ "query": document, "variables": variables }), header, address)
+}
+
+fn post_to(path: &str, body: &Json, header: &str, address: SocketAddr) -> Question {
+    let body = body.to_string();
     Question::Http(
         format!(
-            "POST /graphql HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n{header}\
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n{header}\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -282,14 +332,14 @@ impl Values {
     fn id(&self) -> String {
         match self {
             Values::Id(id) => id.to_string(),
-            Values::Age(_) | Values::Nothing => String::new(),
+            Values::Ids(_) | Values::Age(_) | Values::Nothing => String::new(),
         }
     }
 
     fn age(&self) -> i64 {
         match self {
             Values::Age(age) => *age,
-            Values::Id(_) | Values::Nothing => 0,
+            Values::Id(_) | Values::Ids(_) | Values::Nothing => 0,
         }
     }
 
@@ -297,7 +347,21 @@ impl Values {
         match self {
             Values::Id(id) => vec![Bind::Uuid(*id)],
             Values::Age(age) => vec![Bind::Int(*age)],
-            Values::Nothing => Vec::new(),
+            Values::Ids(_) | Values::Nothing => Vec::new(),
+        }
+    }
+
+    fn uuid(&self) -> Option<Uuid> {
+        match self {
+            Values::Id(id) => Some(*id),
+            Values::Ids(_) | Values::Age(_) | Values::Nothing => None,
+        }
+    }
+
+    fn uuids(&self) -> &[Uuid] {
+        match self {
+            Values::Ids(ids) => ids,
+            Values::Id(_) | Values::Age(_) | Values::Nothing => &[],
         }
     }
 }

@@ -4,6 +4,7 @@
 //! they arrive, the allocator that fraiseql has, a pool as large as fraiseql's. What tonic-build writes for
 //! a service is written out at the end.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -25,6 +26,8 @@ use uuid::Uuid;
 use crate::axum_baseline::{pool, run};
 
 const USER: &str = "SELECT id, name, email FROM v_user WHERE id = $1";
+
+const USERS: &str = "SELECT id, name, email FROM v_user WHERE id = ANY($1)";
 
 const COMMENTS: &str = "SELECT id, body, rating, created_at, fk_user FROM v_comment ORDER BY pk_comment LIMIT $1";
 
@@ -70,6 +73,32 @@ pub struct GetUserRequest {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+pub struct UserKey {
+    #[prost(string, optional, tag = "1")]
+    pub id: Option<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct BatchGetUsersRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub keys: Vec<UserKey>,
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: Option<FieldMask>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ResolvedUser {
+    #[prost(message, optional, tag = "1")]
+    entity: Option<User>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct BatchGetUsersResponse {
+    #[prost(message, repeated, tag = "1")]
+    items: Vec<ResolvedUser>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 pub struct ListCommentsRequest {
     #[prost(int32, optional, tag = "3")]
     pub limit: Option<i32>,
@@ -78,6 +107,7 @@ pub struct ListCommentsRequest {
 }
 
 pub const GET_USER: &str = "/shop.v1.ShopService/GetUser";
+pub const BATCH_GET_USERS: &str = "/shop.v1.ShopService/BatchGetUsers";
 pub const LIST_COMMENTS: &str = "/shop.v1.ShopService/ListComments";
 pub const LIST_COMMENTS_PAGES: &str = "/shop.v1.ShopService/ListCommentsPages";
 
@@ -118,6 +148,18 @@ impl Shop {
         Ok(User { id: row.get::<_, Uuid>(0).to_string(), name: row.get(1), email: row.get(2) })
     }
 
+    async fn batch_get_users(&self, request: BatchGetUsersRequest) -> Result<BatchGetUsersResponse, Status> {
+        let parsed = request.keys.iter().map(|key| Uuid::parse_str(key.id.as_deref().unwrap_or_default()));
+        let ids: Vec<Uuid> =
+            parsed.collect::<Result<_, _>>().map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let (client, statement) = self.prepared(USERS).await?;
+        let rows = client.query(&statement, &[&ids]).await.map_err(failed)?;
+        let found: HashMap<Uuid, &Row> = rows.iter().map(|row| (row.get(0), row)).collect();
+        let user = |row: &Row| User { id: row.get::<_, Uuid>(0).to_string(), name: row.get(1), email: row.get(2) };
+        let items = ids.iter().map(|id| ResolvedUser { entity: found.get(id).map(|row| user(row)) }).collect();
+        Ok(BatchGetUsersResponse { items })
+    }
+
     async fn comments(&self, request: &ListCommentsRequest) -> Result<Rows, Status> {
         let limit = i64::from(request.limit.unwrap_or(i32::MAX));
         let (client, statement) = self.prepared(COMMENTS).await?;
@@ -154,6 +196,7 @@ fn failed(error: impl std::error::Error) -> Status {
 // === what tonic-build would write ===
 
 struct GetUser(Shop);
+struct BatchGetUsers(Shop);
 struct ListComments(Shop);
 struct ListCommentsPages(Shop);
 
@@ -164,6 +207,16 @@ impl UnaryService<GetUserRequest> for GetUser {
     fn call(&mut self, request: Request<GetUserRequest>) -> Self::Future {
         let shop = self.0.clone();
         Box::pin(async move { shop.get_user(request.into_inner()).await.map(Response::new) })
+    }
+}
+
+impl UnaryService<BatchGetUsersRequest> for BatchGetUsers {
+    type Response = BatchGetUsersResponse;
+    type Future = BoxFuture<'static, Result<Response<BatchGetUsersResponse>, Status>>;
+
+    fn call(&mut self, request: Request<BatchGetUsersRequest>) -> Self::Future {
+        let shop = self.0.clone();
+        Box::pin(async move { shop.batch_get_users(request.into_inner()).await.map(Response::new) })
     }
 }
 
@@ -210,6 +263,7 @@ impl tower::Service<http::Request<Body>> for Shop {
         Box::pin(async move {
             Ok(match request.uri().path() {
                 GET_USER => Grpc::new(ProstCodec::default()).unary(GetUser(shop), request).await,
+                BATCH_GET_USERS => Grpc::new(ProstCodec::default()).unary(BatchGetUsers(shop), request).await,
                 LIST_COMMENTS => Grpc::new(ProstCodec::default()).server_streaming(ListComments(shop), request).await,
                 LIST_COMMENTS_PAGES => {
                     Grpc::new(ProstCodec::default()).server_streaming(ListCommentsPages(shop), request).await
