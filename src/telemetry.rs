@@ -18,6 +18,8 @@ pub fn start(telemetry: &Telemetry) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(on_terminal)
+        // Said on standard error, and with a panic when that cannot be written to either.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::CLOSE);
     // It fails only when logging has been started already.
     let _ = match format {

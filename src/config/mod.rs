@@ -31,7 +31,7 @@ use std::path::Path;
 
 pub use overlay::Overrides;
 pub use sections::{
-    Algorithm, Auth, Breaker, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
+    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
     LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret, Server, SessionVariable,
     SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
 };

@@ -32,6 +32,8 @@ pub struct Rows {
     unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
+    /// Rows that may still be handed out, and how many it were at first.
+    left: Option<(u64, u64)>,
 }
 
 // === impl Rows ===
@@ -51,6 +53,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            left: None,
         }
     }
 
@@ -65,6 +68,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            left: None,
         }
     }
 
@@ -80,6 +84,12 @@ impl Rows {
 
     pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
         self.permit = permit;
+        self
+    }
+
+    /// Ends with an error behind so many rows.
+    pub(super) fn at_most(mut self, rows_max: Option<u64>) -> Rows {
+        self.left = rows_max.map(|max| (max, max));
         self
     }
 
@@ -116,7 +126,7 @@ impl Rows {
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
             match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => return Poll::Ready(Some(self.checked(row))),
+                Some(Ok(row)) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -132,6 +142,23 @@ impl Rows {
         self.permit = None;
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
         Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
+    }
+
+    fn counted(&mut self) -> Result<()> {
+        match &mut self.left {
+            None => Ok(()),
+            Some((left, _)) if *left > 0 => {
+                *left -= 1;
+                Ok(())
+            }
+            Some((_, max)) => {
+                let message = format!(
+                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows);                      ask for it in parts"
+                );
+                self.running = None;
+                Err(Error::new(Stage::Execute, Code::TooComplex, message))
+            }
+        }
     }
 
     fn checked(&mut self, row: Row) -> Result<Row> {

@@ -13,11 +13,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
+use super::activity::{Open, Order};
 use super::connections::Peer;
+use super::farewell::{held, lines};
 use super::metrics::metrics;
 use super::trace_context;
 use super::wires::Wires;
 use super::{Service, Status};
+use crate::admission::overloaded;
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
@@ -69,28 +72,36 @@ impl Wire {
 
 /// Answers one request.
 pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let open = Open::begin(peer);
+    let peer = open.peer();
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
     let span = trace_context::span(request.headers(), &id);
-    let mut response = served(&status, &peer, request, &id).instrument(span).await;
+    let mut response = served(&status, peer, request, &id).instrument(span).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     allow_origin(config, origin, response.headers_mut());
-    Ok(response)
+    Ok(held(response, open))
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
 async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+    let headers_max = peer.state.config.server.connections.headers_max;
+    // Of HTTP/1.1, such a head does not come so far.
+    if request.headers().len() > headers_max {
+        let message = format!("more than {headers_max} headers ([server] max_headers)");
+        return failure(Code::PayloadTooLarge, &message);
+    }
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
         return super::grpc::answer(status, peer, request, id).await;
     }
     let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
-    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, id)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -101,7 +112,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) 
     }
 }
 
-async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, config: &Config, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     let path = request.uri().path();
     match path {
         "/health" => return health(status),
@@ -117,7 +128,11 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
         Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
-    let (caller, wires) = match service.heard(peer, request.method(), request.headers()).await {
+    if let Err(error) = service.admits(peer) {
+        let turned_away = TurnedAway { error, challenge: None };
+        return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id);
+    }
+    let (caller, wires) = match service.heard(peer.address, request.method(), request.headers()).await {
         Ok(heard) => heard,
         Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
     };
@@ -130,12 +145,21 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
     }
     match wire {
         Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
-        Wire::Rest => rest_route(service, wires.rest.as_ref(), &caller, request, id).await,
+        Wire::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
         Wire::None => nothing(path, config),
     }
 }
 
 impl Service {
+    /// Whether a request is looked at, before anything is done for it.
+    pub(super) fn admits(&self, peer: &Peer) -> Result<(), Error> {
+        if peer.is_surplus {
+            peer.activity.tell(Order::Drain);
+            return Err(overloaded());
+        }
+        self.engine.admission().check()
+    }
+
     /// Who asks, and the wires for him.
     pub(super) async fn heard(
         &self,

@@ -34,6 +34,7 @@ use crate::intent::{Intent, Mutate, Read};
 use crate::problem::{Problem, did_you_mean};
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
+use crate::transport::body::in_time;
 
 /// Layouts kept, one for each statement.
 const LAYOUTS_MAX: u64 = 10_000;
@@ -44,6 +45,8 @@ pub struct Options {
     pub names: describe::ServiceNames,
     pub reflection: bool,
     pub message_bytes_max: usize,
+    /// Of a request of one message.
+    pub body_timeout: Duration,
     pub page_rows: usize,
     pub depth_max: usize,
     /// To the first message of an answer.
@@ -218,7 +221,8 @@ impl Grpc {
             return Ok(self.respond(&call, answer));
         }
         let answer = async {
-            let message = frame::read(body, request_encoding, bytes_max).await?;
+            let message = in_time(frame::read(body, request_encoding, bytes_max), self.options.body_timeout).await??;
+            let _admitted = engine.admission().admit().await?;
             if method.kind == MethodKind::BatchGet {
                 return batch_get(&call, self, &message).await;
             }

@@ -101,6 +101,7 @@ impl Exchange<'_> {
         let is_delete = endpoint.operation == Some(Operation::Delete);
         let minimal = preferences.minimal.unwrap_or(is_delete && !options.delete_shows_entity);
         let bytes = self.bytes(body, options.body_bytes_max).await?;
+        let _admitted = self.engine.admission().admit().await?;
         let query = self.parts.uri.query().unwrap_or_default();
         let given = parameters(query)?;
         let path = path_values(self.rest.table.names(route), values)?;
