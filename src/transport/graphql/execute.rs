@@ -211,7 +211,7 @@ impl Exchange<'_> {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.stale && tries > 0 => Box::pin(self.engine.rebind(seen)).await?,
                 result => return result,
             }
             tries -= 1;

@@ -189,7 +189,7 @@ impl Graphql {
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
-                    answers.push(exchange.run(request, &budget).await);
+                    answers.push(Box::pin(exchange.run(request, &budget)).await);
                 }
                 respond(200, media, batch(answers))
             }
