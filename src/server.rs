@@ -113,6 +113,13 @@ impl State {
         self.current.store(Arc::new(Status::Ready(Arc::new(service))));
     }
 
+    /// Serves this if there is nothing to serve yet.
+    pub fn serve_first(&self, service: Service) {
+        if matches!(**self.current.load(), Status::Unready(_)) {
+            self.serve(service);
+        }
+    }
+
     /// Says why there is nothing to serve. A service that runs already goes on.
     pub fn explain(&self, reason: String) {
         if matches!(**self.current.load(), Status::Unready(_)) {
@@ -272,7 +279,8 @@ pub async fn open_when_possible(
             match Service::open(&state.config, &artifact, workers()).await {
                 Ok(service) => {
                     tracing::info!("the database answers; serving");
-                    return state.serve(service);
+                    // It may be served already, with what was read at a reload.
+                    return state.serve_first(service);
                 }
                 Err(Refusal::Unreachable(reason)) => state.explain(reason),
                 Err(Refusal::Problems(problems)) => {
@@ -294,6 +302,7 @@ impl Server {
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
         let acceptor = tls::acceptor(&state.config)?;
+        listener::open_many_files(&state.config);
         let listener = listener::listen(server).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")

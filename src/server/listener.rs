@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::TcpKeepalive;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Server;
+use crate::config::{Config, Server};
 
 /// Connections beyond `max_connections` on which operators are still answered. More are closed as they come.
 const SURPLUS_MAX: usize = 100;
@@ -20,6 +21,9 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait when there is no descriptor left for a connection: others may close some.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// Files that are open besides connections: libraries, logs, cancels, what a schema is read from.
+const FILES_ELSEWHERE: usize = 256;
+
 /// A connection on its way to its worker.
 pub struct Accepted {
     pub stream: StdStream,
@@ -29,6 +33,27 @@ pub struct Accepted {
 
 /// One of the connections that are counted, until it is dropped.
 pub struct Place(Arc<AtomicUsize>);
+
+/// Lets the process open as many files as the system allows it; few systems allow enough by themselves.
+pub fn open_many_files(config: &Config) {
+    let wanted = config.server.connections.max.saturating_add(config.database.pool_max).saturating_add(FILES_ELSEWHERE);
+    let allowed = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard {
+            setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        }
+        Ok(hard)
+    });
+    match allowed {
+        Ok(allowed) if allowed < wanted as u64 => {
+            tracing::warn!(
+                "the system allows {allowed} open files, and [server] max_connections needs {wanted}: \
+                 raise the limit (ulimit -n, LimitNOFILE) or lower the key"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!("the limit of open files cannot be raised: {error}"),
+    }
+}
 
 /// Listens on the first address of the host that can be listened on.
 pub async fn listen(server: &Server) -> std::io::Result<TcpListener> {

@@ -4,6 +4,7 @@
 mod grpc;
 mod harness;
 mod http;
+mod http2;
 mod program;
 mod service;
 mod subgraph;
@@ -54,6 +55,9 @@ mod hidden;
 mod identity;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod limits_connections;
+#[cfg(feature = "grpc-transport")]
+mod limits_requests;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
