@@ -5,7 +5,13 @@ mod grpc;
 mod harness;
 mod http;
 mod http2;
+#[cfg(feature = "grpc-transport")]
+mod load;
 mod program;
+#[cfg(feature = "grpc-transport")]
+mod proxy;
+#[cfg(feature = "grpc-transport")]
+mod rig;
 mod service;
 mod subgraph;
 mod tokens;
@@ -27,6 +33,8 @@ mod entities_requires;
 mod entities_rest;
 mod entities_rules;
 mod faults;
+#[cfg(feature = "grpc-transport")]
+mod faults_load;
 mod federated;
 mod graphql_access;
 mod graphql_documents;
