@@ -113,7 +113,16 @@ impl Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
         let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
         let rebinding = tokio::sync::Mutex::new(());
-        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout, admission: Admission::default() }
+        Engine {
+            bound,
+            executor,
+            limits,
+            hides: false,
+            rebinding,
+            breakers,
+            entity_timeout,
+            admission: Admission::default(),
+        }
     }
 
     /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes

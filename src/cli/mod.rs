@@ -94,7 +94,7 @@ impl Failed {
     fn print(&self) {
         match self {
             Failed::Problems(problems) => report::print(problems, &|file| std::fs::read_to_string(file).ok()),
-            Failed::Message(message) => anstream::eprintln!("error: {message}"),
+            Failed::Message(message) => project::say(&format!("error: {message}")),
         }
     }
 }

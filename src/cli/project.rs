@@ -88,7 +88,7 @@ pub fn load_artifact(config: &Config, config_path: &Path) -> Result<Artifact, Fa
 }
 
 /// Tells whoever looks at the terminal. `eprintln!` would panic where standard error cannot be written to.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 

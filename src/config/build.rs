@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::problem::Problem;
 
 use super::sections::{
-    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
-    LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret, Server, SessionVariable,
-    SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
+    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation,
+    Files, Graphql, Grpc, LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret,
+    Server, SessionVariable, SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
 };
 use super::settings::{Given, Origin, Settings, Value};
 use super::{Config, rules};

@@ -31,9 +31,9 @@ use std::path::Path;
 
 pub use overlay::Overrides;
 pub use sections::{
-    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
-    LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret, Server, SessionVariable,
-    SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
+    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation,
+    Files, Graphql, Grpc, LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret,
+    Server, SessionVariable, SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
 };
 pub use settings::{Facts, Mode};
 

@@ -24,7 +24,22 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("federation", &["auth", "codec", "engine", "error", "intent", "problem", "schema", "type_system"]),
     ("transport", &["auth", "codec", "engine", "error", "federation", "intent", "problem", "schema", "type_system"]),
     ("telemetry", &["config"]),
-    ("server", &["admission", "auth", "breaker", "config", "engine", "error", "exec", "plan", "problem", "schema", "transport"]),
+    (
+        "server",
+        &[
+            "admission",
+            "auth",
+            "breaker",
+            "config",
+            "engine",
+            "error",
+            "exec",
+            "plan",
+            "problem",
+            "schema",
+            "transport",
+        ],
+    ),
     ("dev", &["problem"]),
     (
         "cli",

@@ -260,13 +260,6 @@ async fn a_client_that_takes_its_requests_back_is_sent_away() {
     api.data("{ rows { id } }", Json::Null).await;
 }
 
-/// The memory that a process has.
-fn resident_bytes(program: &Program) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
 /// Ten thousand connections that are kept for later, in 100 MB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_idle_connections_fit_into_little_memory() {
@@ -276,7 +269,7 @@ async fn ten_thousand_idle_connections_fit_into_little_memory() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("schema.json"), nap_schema().to_string()).unwrap();
     let toml = format!(
-        "[project]\nname = \"test\"\n[server]\nhost = \"127.0.0.1\"\nport = 0\nidle_timeout_ms = 600000\n[database]\nurl = \"{}\"\n",
+        "[project]\nname = \"test\"\n[server]\nhost = \"127.0.0.1\"\nport = 0\nidle_timeout_ms = 600000\nmax_connections = 20000\n[database]\nurl = \"{}\"\n",
         database.url()
     );
     std::fs::write(directory.path().join("fraiseql.toml"), toml).unwrap();
@@ -293,11 +286,11 @@ async fn ten_thousand_idle_connections_fit_into_little_memory() {
     };
     open(20).await;
     assert_eq!(kept_alive(&mut TcpStream::connect(address).await.unwrap(), "/health").await, 200);
-    let before = resident_bytes(&program);
+    let before = program.memory();
     open(count - 20).await;
     // Behind all of them, so that they have been accepted.
     assert_eq!(kept_alive(&mut TcpStream::connect(address).await.unwrap(), "/health").await, 200);
-    let each = resident_bytes(&program).saturating_sub(before) / count as u64;
+    let each = program.memory().saturating_sub(before) / count as u64;
     println!("{count} idle connections, {each} bytes each");
     assert!(each <= BYTES_EACH, "{each} bytes for each of {count} connections");
     let reply = http::send(address, "POST", "/graphql", &JSON, &graphql("{ rows(limit: 1) { id } }", Json::Null)).await;

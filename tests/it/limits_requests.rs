@@ -9,7 +9,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::grpc::{Client, details};
 use crate::http::{self, graphql};
-use crate::limits_connections::{naps, napping};
+use crate::limits_connections::{napping, naps};
 use crate::program::eventually;
 use crate::service::Api;
 use crate::world;

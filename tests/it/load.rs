@@ -168,6 +168,16 @@ impl Tally {
         }
     }
 
+    /// Refusals by their code alone.
+    pub fn by_code(&self) -> BTreeMap<String, u64> {
+        let mut by_code = BTreeMap::new();
+        for (refused, count) in &self.refused {
+            let code = refused.rsplit(' ').next().unwrap_or_default();
+            *by_code.entry(code.to_owned()).or_default() += count;
+        }
+        by_code
+    }
+
     fn note_silence(&mut self) {
         self.silence = self.silence.max(self.silent_since.map_or(Duration::ZERO, |since| since.elapsed()));
     }
@@ -211,7 +221,8 @@ impl Shared {
         let text = format!("note {note}");
         match kind {
             Kind::GraphqlRead => {
-                let query = "{ rows(limit: 2, orderBy: [{name: ASC}]) { id parts(orderBy: [{amount: ASC}]) { amount } } }";
+                let query =
+                    "{ rows(limit: 2, orderBy: [{name: ASC}]) { id parts(orderBy: [{amount: ASC}]) { amount } } }";
                 let parts = |one: i32| json!([{"amount": one}, {"amount": one + 10}]);
                 let rows = json!([{"id": "1", "parts": parts(10)}, {"id": "10", "parts": parts(190)}]);
                 self.graphql(query, Json::Null, &json!({"rows": rows})).await
@@ -232,7 +243,8 @@ impl Shared {
                 rest(reply, 201, &json!({"id": note, "text": text}))
             }
             Kind::GrpcRead => {
-                let request = json!({"limit": 1, "orderBy": [{"name": "ORDER_DIRECTION_ASC"}], "readMask": "id,parts.amount"});
+                let request =
+                    json!({"limit": 1, "orderBy": [{"name": "ORDER_DIRECTION_ASC"}], "readMask": "id,parts.amount"});
                 let expected = json!([{"id": "1", "parts": [{"amount": "10"}, {"amount": "20"}]}]);
                 grpc(client.ask("ListRows", request).await, &expected)
             }
@@ -247,7 +259,8 @@ impl Shared {
                     Ok(reply) if reply.status != 200 => refused(&reply.json()["error"]),
                     Ok(reply) => {
                         let text = reply.text();
-                        let last: Json = serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
+                        let last: Json =
+                            serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
                         match (last.get("error"), text.lines().count()) {
                             (Some(error), _) => refused(error),
                             (None, 100) => Told::Right,

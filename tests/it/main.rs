@@ -35,6 +35,8 @@ mod entities_rules;
 mod faults;
 #[cfg(feature = "grpc-transport")]
 mod faults_load;
+#[cfg(feature = "grpc-transport")]
+mod faults_process;
 mod federated;
 mod graphql_access;
 mod graphql_documents;
@@ -84,4 +86,6 @@ mod rest_writes;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;
+#[cfg(feature = "grpc-transport")]
+mod soak;
 mod tls;

@@ -51,7 +51,6 @@ impl Rig {
         Rig { program, address, proxy, postgres, directory }
     }
 
-
     pub fn execute(&self, sql: &str) {
         tokio::task::block_in_place(|| self.postgres.execute("postgres", sql).unwrap());
     }
@@ -77,7 +76,8 @@ impl Rig {
         while let Ok((client, connection)) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await {
             tokio::spawn(connection);
             if held.is_empty() {
-                let ends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fraiseql'";
+                let ends =
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fraiseql'";
                 client.query_one(ends, &[]).await.unwrap();
             }
             held.push(client);
