@@ -18,7 +18,7 @@ use unsent as otlp;
 
 use otlp::Exporter;
 /// The trace of a span, as other services and PostgreSQL are told of it.
-pub use otlp::{follow, traceparent};
+pub use otlp::{follow, rename, traceparent};
 
 /// One of the ways in which spans and events leave the process.
 type Output = Box<dyn Layer<Registry> + Send + Sync>;

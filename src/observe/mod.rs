@@ -46,6 +46,8 @@ struct Watched {
     endpoint: OnceLock<Arc<Endpoint>>,
     asks_several: AtomicBool,
     codes: AtomicU32,
+    /// What its span is called, where that was found out.
+    name: OnceLock<String>,
     /// 0 while there is no answer.
     status: AtomicU16,
     /// Nanoseconds.
@@ -73,6 +75,7 @@ impl Observer {
             endpoint: OnceLock::new(),
             asks_several: AtomicBool::new(false),
             codes: AtomicU32::new(0),
+            name: OnceLock::new(),
             status: AtomicU16::new(0),
             took: [const { AtomicU64::new(0) }; Stage::ALL.len()],
             rows: AtomicU64::new(0),
@@ -99,6 +102,17 @@ impl Observer {
         if let Some(watched) = self.0.as_deref().filter(|watched| !watched.beginning.span.is_disabled()) {
             watched.beginning.span.record(field, value());
         }
+    }
+
+    /// Names the request to whoever traces it: by the route or the method, and by nothing that varies.
+    pub fn named(&self, name: impl FnOnce() -> String) {
+        if let Some(watched) = self.0.as_deref().filter(|watched| !watched.beginning.span.is_disabled()) {
+            watched.name.get_or_init(name);
+        }
+    }
+
+    pub fn name(&self) -> Option<&str> {
+        self.0.as_deref()?.name.get().map(String::as_str)
     }
 
     /// The request asks this query or mutation of the schema. Asked for two, it counts as one for several.

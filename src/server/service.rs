@@ -24,6 +24,7 @@ use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
 use crate::observe::{Beginning, Metrics, Observer, Transport};
+use crate::telemetry;
 use crate::transport::graphql::Graphql;
 use crate::transport::rest::Rest;
 
@@ -82,6 +83,9 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
         observer.failed(*code);
     }
     observer.answered(response.status().as_u16());
+    if let Some(name) = observer.name() {
+        telemetry::rename(&observer.span(), name);
+    }
     if let Ok(value) = HeaderValue::try_from(observer.id()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -63,6 +63,11 @@ pub fn follow(span: &Span, headers: &HeaderMap) {
     let _ = span.set_parent(context);
 }
 
+/// Gives a span that has begun the name that it is sent under.
+pub fn rename(span: &Span, name: &str) {
+    span.context().span().update_name(name.to_owned());
+}
+
 /// The trace of a span, as W3C Trace Context writes it; `None` where the trace is not sampled.
 pub fn traceparent(span: &Span) -> Option<String> {
     let context = span.context();

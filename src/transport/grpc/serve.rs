@@ -211,7 +211,7 @@ impl Grpc {
         if let Some((service, name)) = parts.uri.path().trim_start_matches('/').split_once('/') {
             observer.note("rpc.service", || service);
             observer.note("rpc.method", || name);
-            observer.note("otel.name", || format!("{service}/{name}"));
+            observer.named(|| format!("{service}/{name}"));
             observer.note("rpc.grpc.status_code", || 0);
         }
         if parts.method != HttpMethod::POST {

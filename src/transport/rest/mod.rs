@@ -273,7 +273,7 @@ impl Exchange<'_> {
         // The path itself holds values.
         observer.note("url.path", template);
         observer.note("http.route", template);
-        observer.note("otel.name", || format!("{} {}", self.parts.method, template()));
+        observer.named(|| format!("{} {}", self.parts.method, template()));
         let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.endpoint(&schema, route)?;
         if self.rest.table.route(route).is_mutation {
