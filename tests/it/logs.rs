@@ -52,6 +52,23 @@ async fn each_request_leaves_one_line() {
     assert_eq!(rest.header("x-request-id"), Some("one.rest"));
     http::send(address, "GET", "/rest/users?age=x", &id("two.rest"), b"").await.unwrap();
     http::send(address, "GET", "/health", &id("health"), b"").await.unwrap();
+    #[cfg(feature = "grpc-transport")]
+    {
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let client = crate::grpc::Client::over(endpoint.connect().await.unwrap(), "shop.v1.ShopService", None).await;
+        let mut request = tonic::Request::new(client.encode("ListUsers", &json!({"limit": "2"})));
+        request.metadata_mut().insert("x-request-id", "one.grpc".parse().unwrap());
+        let mut call = tonic::client::Grpc::new(client.channel.clone());
+        call.ready().await.unwrap();
+        let path = client.path("ListUsers").parse().unwrap();
+        let answer = call.server_streaming(request, path, crate::grpc::Plain).await.unwrap();
+        assert_eq!(answer.metadata().get("x-request-id").unwrap(), "one.grpc");
+        let mut messages = answer.into_inner();
+        while messages.message().await.unwrap().is_some() {}
+        let line = only_access(&program, "one.grpc").await;
+        let found = (&line["transport"], &line["endpoint"], &line["rows"]);
+        assert_eq!(found, (&json!("grpc"), &json!("users"), &json!(2)));
+    }
 
     let line = only_access(&program, "one.graphql").await;
     let body = answered.body.len();
