@@ -137,7 +137,8 @@ fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
 async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, peer, request, observer).await;
+        // On the heap: answers of this wire would make room for those of the others, and be copied with them.
+        return Box::pin(super::grpc::answer(status, peer, request, observer)).await;
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);

@@ -224,11 +224,12 @@ impl Exchange<'_> {
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
-            let timed = self.caller.observer().time(Stage::Encode);
-            let encoded = encode(outcome, budget).instrument(tracing::debug_span!("encode")).await;
-            drop(timed);
+            let encoded = {
+                let _timed = self.caller.observer().time(Stage::Encode);
+                encode(outcome, budget).instrument(tracing::debug_span!("encode")).await
+            };
             match encoded {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.stale && tries > 0 => Box::pin(self.engine.rebind(seen)).await?,
                 result => return result,
             }
             tries -= 1;

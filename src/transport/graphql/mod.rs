@@ -183,7 +183,7 @@ impl Graphql {
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
-                    let answer = exchange.run(request, &budget).await;
+                    let answer = Box::pin(exchange.run(request, &budget)).await;
                     let failure = answer.as_ref().err();
                     failure.inspect(|failure| caller.observer().failed(failure.code()));
                     answers.push(answer);
