@@ -10,6 +10,7 @@ pub mod problem;
 pub mod config;
 
 pub mod admission;
+pub mod observe;
 pub mod breaker;
 pub mod schema;
 

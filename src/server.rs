@@ -21,6 +21,7 @@ mod rates;
 mod service;
 mod tls;
 mod trace_context;
+mod watched_body;
 mod wires;
 mod worker;
 
@@ -39,6 +40,7 @@ use crate::admission::Admission;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor};
+use crate::observe::Metrics;
 use crate::plan::Limits;
 use crate::problem::Problem;
 use crate::schema::Schema;
@@ -69,6 +71,7 @@ pub struct Service {
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    pub metrics: Arc<Metrics>,
     /// Of the start.
     pub config: Config,
 }
@@ -101,7 +104,7 @@ pub enum Refusal {
 impl State {
     pub fn new(config: Config) -> Arc<State> {
         let status = Status::Unready("starting".to_owned());
-        Arc::new(State { current: ArcSwap::from_pointee(status), config })
+        Arc::new(State { current: ArcSwap::from_pointee(status), metrics: Arc::default(), config })
     }
 
     pub fn status(&self) -> Arc<Status> {
@@ -110,6 +113,10 @@ impl State {
 
     /// Serves this from the next request on; requests in flight keep what they started with.
     pub fn serve(&self, service: Service) {
+        let schema = service.engine.schema();
+        let (model, entities) = (schema.model(), schema.entities());
+        let endpoints = model.queries.keys().chain(model.mutations.keys()).map(|name| &**name);
+        self.metrics.serves(endpoints, entities.keys().map(|name| &**name));
         self.current.store(Arc::new(Status::Ready(Arc::new(service))));
     }
 

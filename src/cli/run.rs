@@ -41,9 +41,9 @@ pub fn run(arguments: RunArgs) -> Result<(), Failed> {
         anstream::print!("{}", config.print());
         return Ok(());
     }
-    telemetry::start(&config.telemetry);
     let sources = Sources { path: arguments.config.config, overrides };
     runtime()?.block_on(async {
+        let telemetry = telemetry::start(&config);
         ensure_schema(&config, &sources.path).await?;
         let artifact = load_artifact(&config, &sources.path)?;
         tracing::info!(hash = artifact.hash, "{}", summary(&artifact));
@@ -62,6 +62,7 @@ pub fn run(arguments: RunArgs) -> Result<(), Failed> {
         server.stop().await;
         tracker.close();
         tracker.wait().await;
+        telemetry.stop().await;
         Ok(())
     })
 }

@@ -14,6 +14,7 @@ use tokio_postgres::{Row, RowStream};
 use super::pool::{Pooled, Running};
 use super::{sqlstate, timeout};
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::Observer;
 use crate::plan::shape::Shape;
 use crate::sql::Statement;
 
@@ -32,8 +33,24 @@ pub struct Rows {
     unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
-    /// Rows that may still be handed out, and how many it were at first.
-    left: Option<(u64, u64)>,
+    /// How many rows may be handed out.
+    rows_max: Option<u64>,
+    count: Count,
+}
+
+/// How many rows were read, told at the end.
+#[derive(Default)]
+struct Count {
+    rows: u64,
+    observer: Observer,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        if self.rows > 0 {
+            self.observer.read(self.rows);
+        }
+    }
 }
 
 // === impl Rows ===
@@ -53,7 +70,8 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
-            left: None,
+            rows_max: None,
+            count: Count::default(),
         }
     }
 
@@ -68,8 +86,14 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
-            left: None,
+            rows_max: None,
+            count: Count::default(),
         }
+    }
+
+    /// Tells an observer how many rows there were.
+    pub fn counted_by(&mut self, observer: &Observer) {
+        self.count.observer = observer.clone();
     }
 
     pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
@@ -89,13 +113,14 @@ impl Rows {
 
     /// Ends with an error behind so many rows.
     pub(super) fn at_most(mut self, rows_max: Option<u64>) -> Rows {
-        self.left = rows_max.map(|max| (max, max));
+        self.rows_max = rows_max;
         self
     }
 
     /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
         if let Some(row) = self.kept.next() {
+            self.count.rows += 1;
             return Some(Ok(row));
         }
         // What has ended stays ended; the stream itself would take a second question for a lost connection.
@@ -121,6 +146,7 @@ impl Rows {
     /// As [`Rows::next`], for who is polled himself and keeps the time himself.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
         if let Some(row) = self.kept.next() {
+            self.count.rows += 1;
             return Poll::Ready(Some(Ok(row)));
         }
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
@@ -145,18 +171,18 @@ impl Rows {
     }
 
     fn counted(&mut self) -> Result<()> {
-        match &mut self.left {
-            None => Ok(()),
-            Some((left, _)) if *left > 0 => {
-                *left -= 1;
-                Ok(())
-            }
-            Some((_, max)) => {
+        match self.rows_max {
+            Some(max) if self.count.rows >= max => {
                 let message = format!(
-                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows);                      ask for it in parts"
+                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows); \
+                     ask for it in parts"
                 );
                 self.running = None;
                 Err(Error::new(Stage::Execute, Code::TooComplex, message))
+            }
+            Some(_) | None => {
+                self.count.rows += 1;
+                Ok(())
             }
         }
     }

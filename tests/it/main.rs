@@ -63,6 +63,8 @@ mod grpc_streams;
 mod grpc_writes;
 mod hidden;
 mod identity;
+mod logs;
+mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
 mod limits_connections;
@@ -89,3 +91,5 @@ mod session_variables;
 #[cfg(feature = "grpc-transport")]
 mod soak;
 mod tls;
+#[cfg(feature = "grpc-transport")]
+mod traces;

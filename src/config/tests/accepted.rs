@@ -333,6 +333,8 @@ key = "subject"
 log = "warn,fraiseql=debug"
 log_format = "json"
 otlp_endpoint = "http://otel:4317"
+sql_comment = true
+server_timing = true
 "#;
 
 #[test]
@@ -430,7 +432,7 @@ fn what_is_printed_reads_back_and_holds_no_secret() {
     }
     for line in [
         "port = 0                                    # file fraiseql.toml:10\n",
-        "url = \"postgres://ann:***@db/shop\"          # file fraiseql.toml:19\n",
+        "url = \"postgres://ann:***@db/shop\"          # file fraiseql.toml:31\n",
         "jwt_secret = \"***\"                          # file fraiseql.toml:",
         "nats_url = \"nats://***@nats:4222\"           # file",
     ] {
