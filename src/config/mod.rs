@@ -74,7 +74,7 @@ pub enum Need {
 }
 
 /// What holds from the start of a process to its end; everything else follows a reload.
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 16] = [
     "server.host",
     "server.port",
     "server.shutdown_timeout_secs",
@@ -86,6 +86,8 @@ const FIXED: [&str; 14] = [
     "server.max_connections",
     "server.http2.max_streams",
     "server.http2.max_resets",
+    "server.tls.cert_file",
+    "server.tls.key_file",
     "telemetry.log",
     "telemetry.log_format",
     "telemetry.otlp_endpoint",
