@@ -50,8 +50,7 @@ pub use self::web::translated;
 /// Tells the log of errors that are not the caller's.
 #[cfg(feature = "grpc-transport")]
 fn report(error: &crate::error::Error, request_id: &str) {
-    use crate::error::Code;
-    if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+    if error.code.is_logged() {
         tracing::error!(request_id, "{error}");
     }
 }
