@@ -60,7 +60,9 @@ pub fn untyped() -> impl Iterator<Item = Method> {
 /// Answers a batch that came in one message.
 pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<Answer> {
     let options = &grpc.options;
+    let decode = call.caller.observer().time(Stage::Decode);
     let mut given = grpc.methods.decoder.decode(&call.method.request, message)?;
+    drop(decode);
     let schema = call.engine.schema_for(call.caller);
     let prepared = grpc.methods.entities(&schema, call.method, given.get(READ_MASK))?;
     let keys: Vec<Json> = match given.shift_remove(KEYS) {
@@ -72,8 +74,7 @@ pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<A
         let message = format!("{} keys are more than {max} ([federation] max_representations)", keys.len());
         return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(KEYS));
     }
-    let (engine, caller, id) = (call.engine, call.caller, call.id);
-    let batch = Batch { engine, caller, grpc, method: call.method, prepared: &prepared, id };
+    let batch = Batch { engine: call.engine, caller: call.caller, grpc, method: call.method, prepared: &prepared };
     let mut out = Vec::new();
     let start = frame::open(&mut out);
     let bytes_max = options.message_bytes_max;
@@ -102,7 +103,6 @@ pub fn resolve(
         at_once: KEYS_AT_ONCE,
         deadline: call.deadline,
         idle: grpc.options.stream_idle_timeout,
-        id: call.id.to_owned(),
     };
     let frames = stream::unfold(Some(portions), |portions| async move {
         let mut portions = portions?;
@@ -111,8 +111,9 @@ pub fn resolve(
             Ok(Some(data)) => (Ok(Frame::data(data)), Some(portions)),
             Ok(None) => (Ok(Frame::trailers(trailers(None))), None),
             Err(error) => {
-                super::report(&error, &portions.id);
-                (Ok(Frame::trailers(trailers(Some(&status(&error, &portions.id))))), None)
+                let observer = portions.caller.observer();
+                super::report(&error, observer);
+                (Ok(Frame::trailers(trailers(Some(&status(&error, observer.id()))))), None)
             }
         })
     });
@@ -134,7 +135,6 @@ struct Portions {
     at_once: usize,
     deadline: Option<Instant>,
     idle: Duration,
-    id: String,
 }
 
 // === impl Portions ===
@@ -178,7 +178,7 @@ impl Portions {
         let bytes_max = self.grpc.options.message_bytes_max;
         let waiting = self.waiting.make_contiguous();
         let (engine, caller, grpc, method) = (&self.engine, &self.caller, &*self.grpc, &self.method);
-        let batch = Batch { engine, caller, grpc, method, prepared: &self.prepared, id: &self.id };
+        let batch = Batch { engine, caller, grpc, method, prepared: &self.prepared };
         let (count, mut answered) = loop {
             let count = waiting.len().min(self.at_once);
             let answered = batch.ask(&waiting[..count], None, bytes_max.max(PORTION_BYTES)).await;
@@ -207,8 +207,6 @@ struct Batch<'a> {
     grpc: &'a Grpc,
     method: &'a Method,
     prepared: &'a PreparedEntities,
-    /// Of the request.
-    id: &'a str,
 }
 
 /// How what became of each key follows the one before.
@@ -326,7 +324,7 @@ impl Batch<'_> {
         out: &mut Vec<u8>,
         sequence: &mut impl Sequence,
     ) -> Result<()> {
-        answered.failures().for_each(|error| super::report(error, self.id));
+        answered.failures().for_each(|error| super::log(error, self.caller.observer().id()));
         let is_untyped = self.is_untyped();
         let tags = self.tags()?;
         let mismatches = answered.mismatches();
@@ -341,8 +339,14 @@ impl Batch<'_> {
                 }
                 Entity::Row(message) => protobuf::field(tags.entity, message, out),
                 Entity::Missing => {}
-                Entity::Nulled => write_error(&tags, &mismatch(&mismatches, index), out),
-                Entity::Failed(error) => write_error(&tags, error, out),
+                Entity::Nulled => {
+                    self.caller.observer().failed(Code::DataMismatch);
+                    write_error(&tags, &mismatch(&mismatches, index), out);
+                }
+                Entity::Failed(error) => {
+                    self.caller.observer().failed(error.code);
+                    write_error(&tags, error, out);
+                }
             }
             sequence.close(start, out)?;
             // One row may stand there many times.
