@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use prost_types::FieldMask;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -192,6 +192,15 @@ pub async fn all(project: &Project) -> Result<Vec<Case>> {
             false,
         ),
     ])
+}
+
+/// A few entities over GraphQL, as a request over HTTP.
+pub async fn some_entities(project: &Project, address: SocketAddr) -> Result<Vec<u8>> {
+    let values = batches(&ids(project).await?, 10).swap_remove(0);
+    match entities(&values, address) {
+        Question::Http(request) => Ok(request),
+        Question::Grpc(_) => bail!("entities are asked for over HTTP"),
+    }
 }
 
 /// The rows of the export, page by page.

@@ -30,6 +30,7 @@ mod entities_rules;
 mod entities_wires;
 mod faults;
 mod federated;
+mod federation_page;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
