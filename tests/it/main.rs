@@ -22,9 +22,12 @@ mod composition;
 mod contracts;
 mod entities;
 mod entities_breaker;
+mod entities_fuzz;
 mod entities_requires;
 mod entities_rest;
 mod entities_rules;
+#[cfg(feature = "grpc-transport")]
+mod entities_wires;
 mod faults;
 mod federated;
 mod graphql_access;
