@@ -209,12 +209,13 @@ impl Engine {
         if !is_apart || together.atomic {
             refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
         }
-        let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
+        let once = mutate.once.as_ref().map(|once| once.of(&refused));
+        let change = self.executor.change(&batches, together, once.as_ref(), caller);
         let mut outcome = change.instrument(tracing::debug_span!("execute")).await?;
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused
             .into_iter()
-            .filter_map(|result| match result {
+            .map_while(|result| match result {
                 Ok(()) => changes.next(),
                 Err(error) => Some(Err(error)),
             })

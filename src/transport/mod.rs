@@ -5,4 +5,5 @@ pub mod body;
 pub mod entities;
 pub mod graphql;
 pub mod grpc;
+pub mod once;
 pub mod rest;

@@ -57,6 +57,8 @@ mod injection;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
+#[cfg(feature = "grpc-transport")]
+mod once;
 mod private_postgres;
 mod processes;
 mod projects;

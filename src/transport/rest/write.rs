@@ -12,19 +12,17 @@ use super::parameters::{Parameter, parameters, path_values};
 use super::respond::{self, Failure};
 use super::{Exchange, Rest};
 use crate::codec::{self, Shape, Stop, Trail};
-use crate::engine::{Outcome, Pace};
+use crate::engine::{KeptAnswer, Outcome, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::mutation::Input;
 use crate::intent::value::Values;
-use crate::intent::{Intent, Mutate, Once, Read};
+use crate::intent::{Intent, Mutate, Read};
 use crate::schema::model::{Endpoint, Operation, Returns};
 use crate::schema::name::Name;
 use crate::schema::routes::location;
 use crate::schema::{Kind, Schema};
 use crate::transport::body::{Budget, body_of};
-
-/// Longest `Idempotency-Key`.
-const KEY_LENGTH_MAX: usize = 255;
+use crate::transport::once::{self, Under};
 
 /// What a write asks for, before anything is known of its rows.
 struct Asked {
@@ -130,10 +128,16 @@ impl Exchange<'_> {
         }
         let mut mutate = self.rest.mutate(schema, endpoint, route, inputs, &own, minimal)?;
         mutate.dry_run = preferences.rollback;
-        mutate.once = self.once(&bytes)?;
+        let what = format!("{} {}", self.parts.method, self.parts.uri.path());
+        let under = Under::of(headers, &what, self.caller, options.idempotency_ttl)?;
+        let preferences_text = format!("{preferences:?}");
+        mutate.once = under.as_ref().map(|under| {
+            let asked = [query.as_bytes(), preferences_text.as_bytes(), &*bytes];
+            under.once(vec![under.key(under.name.clone(), asked)])
+        });
         let mut outcome = self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        if let Some(kept) = outcome.kept.take() {
-            return Ok(Answer::from_kept(kept.status, &kept.headers, kept.body).respond(true));
+        if let Some(kept) = outcome.replayed() {
+            return Ok(Answer::from_kept(kept).respond(true));
         }
         let pending = outcome.pending.take();
         let answer = match self.told(&asked, outcome).await {
@@ -141,8 +145,8 @@ impl Exchange<'_> {
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
             Err(failure) => return Err(failure),
         };
-        if let Some(pending) = pending {
-            pending.keep(answer.status.as_u16(), answer.headers_text(), answer.text()).await?;
+        if let (Some(pending), Some(under)) = (pending, under) {
+            pending.keep(vec![(under.name, answer.to_kept())]).await?;
         }
         Ok(answer.respond(false))
     }
@@ -241,25 +245,6 @@ impl Exchange<'_> {
         };
         let message = format!("more than {max} rows would be touched ({by}); nothing was changed");
         Err(Failure::new(Code::TooComplex, message))
-    }
-
-    /// The key that the client sent, with what its answer depends on.
-    fn once(&self, body: &[u8]) -> Result<Option<Once>> {
-        let Some(value) = self.parts.headers.get("idempotency-key") else { return Ok(None) };
-        let key = value.to_str().unwrap_or_default().trim();
-        if key.is_empty() || key.len() > KEY_LENGTH_MAX {
-            let message = format!("a key has 1 to {KEY_LENGTH_MAX} visible ASCII characters");
-            return Err(Error::invalid(message).at("Idempotency-Key"));
-        }
-        let preferences = format!("{:?}", Preferences::of(&self.parts.headers));
-        let asked = [self.parts.uri.query().unwrap_or_default().as_bytes(), preferences.as_bytes(), body].join(&b'\n');
-        let who = self.caller.claim("sub").unwrap_or_default();
-        Ok(Some(Once {
-            scope: format!("{} {}\n{who}", self.parts.method, self.parts.uri.path()),
-            key: key.to_owned(),
-            digest: format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&asked)),
-            ttl_secs: self.rest.options.idempotency_ttl.as_secs(),
-        }))
     }
 
     /// What is said of calls that have been made.
@@ -401,23 +386,23 @@ impl Answer {
         Answer { status, headers: Vec::new(), body: vec![Bytes::from(body)] }
     }
 
-    fn from_kept(status: u16, headers: &str, body: String) -> Answer {
+    fn from_kept(kept: KeptAnswer) -> Answer {
         const NAMES: [&str; 3] = ["location", "preference-applied", "x-rows-affected"];
-        let kept: Map<String, Json> = serde_json::from_str(headers).unwrap_or_default();
-        let headers = NAMES.iter().filter_map(|name| Some((*name, kept.get(*name)?.as_str()?.to_owned())));
-        let body = if body.is_empty() { Vec::new() } else { vec![Bytes::from(body)] };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let known: Map<String, Json> = serde_json::from_str(&kept.headers).unwrap_or_default();
+        let headers = NAMES.iter().filter_map(|name| Some((*name, known.get(*name)?.as_str()?.to_owned())));
+        let body = if kept.body.is_empty() { Vec::new() } else { vec![Bytes::from(kept.body)] };
+        let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Answer { status, headers: headers.collect(), body }
     }
 
-    fn headers_text(&self) -> String {
-        let members = self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
-        Json::Object(members.collect()).to_string()
-    }
-
-    /// JSON is text.
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body.concat()).into_owned()
+    fn to_kept(&self) -> KeptAnswer {
+        let headers = self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
+        KeptAnswer {
+            status: self.status.as_u16(),
+            headers: Json::Object(headers.collect()).to_string(),
+            // JSON is text.
+            body: String::from_utf8_lossy(&self.body.concat()).into_owned(),
+        }
     }
 
     fn respond(self, replayed: bool) -> Response<Body> {
@@ -439,7 +424,7 @@ impl Answer {
             }
         }
         if replayed {
-            headers.insert("idempotency-key", HeaderValue::from_static("replayed=true"));
+            headers.insert(once::KEY, once::REPLAYED);
         }
         response
     }
