@@ -167,7 +167,7 @@ impl Engine {
         loop {
             let seen = self.generation();
             match self.attempt(caller, intent, pace).await {
-                Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
+                Err(error) if error.stale && tries > 0 => Box::pin(self.rebind(seen)).await?,
                 result => return result,
             }
             tries -= 1;
@@ -177,7 +177,7 @@ impl Engine {
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let read = match intent {
             Intent::Read(read) => read,
-            Intent::Mutate(mutate) => return self.mutate(caller, mutate).await,
+            Intent::Mutate(mutate) => return Box::pin(self.mutate(caller, mutate)).await,
         };
         let statement = self.statement(caller, intent)?;
         let parameters = if statement.claims().is_empty() {

@@ -38,7 +38,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
 use crate::sql::{BindKind, Param, Statement};
-use pool::{Pooled, Running};
+use pool::Running;
 
 /// What the executor needs of the configuration.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl ViewExecutor {
         let rows = match self.attempt(&statement, &parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
             Err(error) if error.lost_connection && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                self.attempt(&statement, &parameters, caller, deadline).await?
+                Box::pin(self.attempt(&statement, &parameters, caller, deadline)).await?
             }
             result => result?,
         };
@@ -161,8 +161,7 @@ impl ViewExecutor {
         caller: &Caller,
         deadline: Option<Instant>,
     ) -> Result<Rows> {
-        let pooled = self.pools.get().await?;
-        let mut started = pin!(self.start(pooled, statement, parameters, caller));
+        let mut started = pin!(self.start(statement, parameters, caller));
         let Some(deadline) = deadline else { return started.await };
         let limit = self.options.database.statement_timeout;
         match tokio::time::timeout_at(deadline.into(), started.as_mut()).await {
@@ -173,12 +172,11 @@ impl ViewExecutor {
 
     async fn start(
         &self,
-        pooled: Pooled,
         statement: &Arc<Statement>,
         parameters: &[Param],
         caller: &Caller,
     ) -> Result<Rows> {
-        let mut running = Running::on(pooled);
+        let mut running = Running::on(self.pools.get().await?);
         if !self.options.session.is_empty() {
             return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
+use deadpool::managed::{Metrics, Object, Pool, PoolError, QueueMode, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
 use tokio_postgres::Client;
@@ -106,7 +106,9 @@ impl Pools {
             let server = Server::of(&config);
             let (tls, epoch, prepares) = (tls.clone(), epoch.clone(), database.prepared_statements);
             let connector = Connector { inner, tls, server, timeout: database.connect_timeout, prepares, epoch };
-            let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
+            // The one that was given back last is the one whose memory, here and in PostgreSQL, is still at hand.
+            let built = Pool::builder(connector).max_size(size.max(1)).queue_mode(QueueMode::Lifo);
+            let built = built.runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
         let workers = options.workers.max(1);
@@ -172,15 +174,16 @@ fn is_mostly_idle(status: deadpool::Status) -> bool {
 }
 
 impl deadpool::managed::Manager for Connector {
-    type Type = Connection;
+    // On the heap: who holds one hands it from future to future.
+    type Type = Box<Connection>;
     type Error = tokio_postgres::Error;
 
-    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+    async fn create(&self) -> Result<Box<Connection>, tokio_postgres::Error> {
         let client = Arc::new(self.inner.create().await?);
         client.batch_execute(SESSION_SETTINGS).await?;
         let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
         let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
-        Ok(Connection {
+        Ok(Box::new(Connection {
             client,
             prepared,
             prepared_in: self.epoch.load(Ordering::Acquire),
@@ -189,10 +192,10 @@ impl deadpool::managed::Manager for Connector {
             tls: self.tls.clone(),
             server: self.server.clone(),
             timeout: self.timeout,
-        })
+        }))
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
+    async fn recycle(&self, connection: &mut Box<Connection>, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
         if connection.client.is_closed() {
             return Err(deadpool::managed::RecycleError::message("the connection is closed"));
         }

@@ -86,7 +86,8 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
 async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, peer, request, id).await;
+        // On the heap: answers of this wire would make room for those of the others, and be copied with them.
+        return Box::pin(super::grpc::answer(status, peer, request, id)).await;
     }
     let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;

@@ -191,7 +191,7 @@ impl Exchange<'_> {
             }
             RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
             RootKind::Mutate { form, sites } => match mutate(&schema, form, sites, given) {
-                Ok(mutate) => return self.written(root, mutate, asked, budget).await,
+                Ok(mutate) => return Box::pin(self.written(root, mutate, asked, budget)).await,
                 Err(error) => Err(error),
             },
         };
@@ -224,7 +224,7 @@ impl Exchange<'_> {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.stale && tries > 0 => Box::pin(self.engine.rebind(seen)).await?,
                 result => return result,
             }
             tries -= 1;

@@ -197,7 +197,7 @@ impl Graphql {
                 let key = exchange.under.clone();
                 for (i, request) in requests.into_iter().enumerate() {
                     exchange.under = key.as_ref().map(|key| key.at(i));
-                    answers.push(exchange.run(request, &budget).await);
+                    answers.push(Box::pin(exchange.run(request, &budget)).await);
                 }
                 respond(200, media, batch(answers))
             }

@@ -256,7 +256,7 @@ impl Exchange<'_> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
         if let Some(entity) = self.rest.entities.find(below) {
-            return self.batch_get(entity, body).await;
+            return Box::pin(self.batch_get(entity, body)).await;
         }
         if self.parts.method == Method::OPTIONS
             && let Some(found) = self.rest.table.find(below)
@@ -270,7 +270,7 @@ impl Exchange<'_> {
         let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.endpoint(&schema, route)?;
         if self.rest.table.route(route).is_mutation {
-            return self.write(body, route, &values, &schema, endpoint).await;
+            return Box::pin(self.write(body, route, &values, &schema, endpoint)).await;
         }
         let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
         let preferences = Preferences::of(&self.parts.headers);
@@ -286,7 +286,7 @@ impl Exchange<'_> {
         drop(decode);
         drop(schema);
         match decoded.answer {
-            Answer::Stream => self.stream(Intent::Read(decoded.read), media).await,
+            Answer::Stream => Box::pin(self.stream(Intent::Read(decoded.read), media)).await,
             answer => {
                 let mut response = self.json(Intent::Read(decoded.read), answer, Asked { path, query }).await?;
                 if is_counted {
@@ -371,8 +371,11 @@ impl Exchange<'_> {
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.stale => {
-                self.engine.rebind(seen).await?;
-                encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
+                let again = async {
+                    self.engine.rebind(seen).await?;
+                    encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await
+                };
+                Box::pin(again).await?
             }
             result => result?,
         };
