@@ -170,12 +170,7 @@ impl ViewExecutor {
         }
     }
 
-    async fn start(
-        &self,
-        statement: &Arc<Statement>,
-        parameters: &[Param],
-        caller: &Caller,
-    ) -> Result<Rows> {
+    async fn start(&self, statement: &Arc<Statement>, parameters: &[Param], caller: &Caller) -> Result<Rows> {
         let mut running = Running::on(self.pools.get().await?);
         if !self.options.session.is_empty() {
             return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;

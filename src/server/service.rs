@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -22,7 +23,7 @@ use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
 use crate::transport::graphql::Graphql;
-use crate::transport::rest::Rest;
+use crate::transport::rest::{Rest, takes_lines};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -90,7 +91,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) 
         return Box::pin(super::grpc::answer(status, peer, request, id)).await;
     }
     let config = status.config(&peer.state.config);
-    let timeout = config.server.request_timeout;
+    let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
     let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,

@@ -65,6 +65,7 @@ mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod rest_bulk;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

@@ -27,18 +27,11 @@ use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::mutation::Input;
 use crate::intent::{Intent, Mutate, OnceKey};
+use crate::transport::batches::{self, next_size};
 use crate::transport::once::Under;
-
-/// Commands in a batch, and the bytes of their requests; more gain nothing.
-const BATCH_COMMANDS_MAX: usize = 512;
-const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long a batch that could hold more waits for the next command. A client that waits for each answer feels it.
 const BATCH_WAIT: Duration = Duration::from_millis(1);
-
-/// What a batch should take at most: one that takes longer makes the next smaller, so that slow functions stay
-/// within the time of a statement and their answers come soon.
-const BATCH_TIME: Duration = Duration::from_millis(250);
 
 /// What the requests of an atomic stream may take, each with its share of what holds it: some 100,000 commands.
 const ATOMIC_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -119,7 +112,6 @@ impl Writer {
         if self.atomic {
             return self.run_atomic(incoming, chunks).await;
         }
-        // How long a command takes is not known before one was applied.
         let (mut size, mut position) = (1, 0);
         loop {
             let Batch { commands, end } = self.gather(incoming, size, &mut position).await;
@@ -192,7 +184,7 @@ impl Writer {
     async fn gather(&self, incoming: &mut Incoming, size: usize, position: &mut u64) -> Batch {
         let mut batch = Batch { commands: Vec::with_capacity(size), end: None };
         let (mut bytes, mut until) = (0, None);
-        while batch.commands.len() < size && bytes < BATCH_BYTES_MAX {
+        while batch.commands.len() < size && bytes < batches::BYTES_MAX {
             let next = match until {
                 None => incoming.next().await,
                 Some(until) => match tokio::time::timeout_at(until, incoming.next()).await {
@@ -350,34 +342,5 @@ impl Writer {
                 Err(Error::new(Stage::Encode, Code::Timeout, message))
             }
         }
-    }
-}
-
-/// The size of the next batch: twice as many while that is quick, as many as fit into the time when it was not.
-fn next_size(size: usize, count: usize, took: Duration) -> usize {
-    if took > BATCH_TIME {
-        let fit = count as f64 * BATCH_TIME.as_secs_f64() / took.as_secs_f64();
-        (fit as usize).clamp(1, BATCH_COMMANDS_MAX)
-    } else if count >= size && took < BATCH_TIME / 2 {
-        (size * 2).min(BATCH_COMMANDS_MAX)
-    } else {
-        size
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_follow_the_time_of_a_command() {
-        let mut sizes = vec![1];
-        for took in [1, 1, 1, 1, 300, 1000, 2000, 100] {
-            let size = sizes[sizes.len() - 1];
-            sizes.push(next_size(size, size, Duration::from_millis(took)));
-        }
-        assert_eq!(sizes, [1, 2, 4, 8, 16, 13, 3, 1, 2]);
-        assert_eq!(next_size(512, 512, Duration::ZERO), 512);
-        assert_eq!(next_size(8, 3, Duration::ZERO), 8, "nothing was waiting");
     }
 }
