@@ -18,6 +18,7 @@ mod rates;
 mod service;
 mod tls;
 mod trace_context;
+mod watched_body;
 mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -35,6 +36,7 @@ use self::wires::Faces;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
+use crate::observe::Metrics;
 use crate::plan::Limits;
 use crate::problem::Problem;
 use crate::schema::Schema;
@@ -70,6 +72,7 @@ pub struct Service {
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    pub metrics: Arc<Metrics>,
     /// Of the start.
     pub config: Config,
 }
@@ -102,7 +105,7 @@ pub enum Refusal {
 impl State {
     pub fn new(config: Config) -> Arc<State> {
         let status = Status::Unready("starting".to_owned());
-        Arc::new(State { current: ArcSwap::from_pointee(status), config })
+        Arc::new(State { current: ArcSwap::from_pointee(status), metrics: Arc::default(), config })
     }
 
     pub fn status(&self) -> Arc<Status> {
@@ -111,6 +114,10 @@ impl State {
 
     /// Serves this from the next request on; requests in flight keep what they started with.
     pub fn serve(&self, service: Service) {
+        let schema = service.engine.schema();
+        let (model, entities) = (schema.model(), schema.entities());
+        let endpoints = model.queries.keys().chain(model.mutations.keys()).map(|name| &**name);
+        self.metrics.serves(endpoints, entities.keys().map(|name| &**name));
         self.current.store(Arc::new(Status::Ready(Arc::new(service))));
     }
 

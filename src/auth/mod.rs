@@ -18,11 +18,14 @@ use serde_json::{Map, Value as Json};
 pub use refused::Refused;
 pub use token::{Tokens, bearer};
 
+use crate::observe::Observer;
+
 /// The caller of one request. Never optional: nobody is [`Caller::anonymous`].
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     identity: Option<Arc<Identity>>,
     headers: IndexMap<String, String>,
+    observer: Observer,
 }
 
 /// What a token says of its bearer; shared by the requests that carry it.
@@ -45,7 +48,18 @@ impl Caller {
     }
 
     pub fn identified(identity: Arc<Identity>) -> Caller {
-        Caller { identity: Some(identity), headers: IndexMap::new() }
+        Caller { identity: Some(identity), ..Caller::default() }
+    }
+
+    /// What the caller asks belongs to the request that is observed here.
+    pub fn observed_by(mut self, observer: Observer) -> Caller {
+        self.observer = observer;
+        self
+    }
+
+    /// Sees what is done for the caller's request.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// Keeps a request header that `[[session_variables]]` names; `name` in lower case.

@@ -29,7 +29,7 @@ use pool::Pools;
 
 pub use change::{Change, Together};
 pub use idempotency::{Kept, Pending};
-pub use pool::on_worker;
+pub use pool::{Connections, Seen, on_worker};
 pub use rows::Rows;
 
 use crate::auth::Caller;
@@ -175,12 +175,22 @@ impl ViewExecutor {
         if !self.options.session.is_empty() {
             return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }
-        let ready = running.ready(statement.text()).await?;
+        let ready = running.statement(statement.text(), caller.observer()).await?;
         let rows = ready.query(running.client(), parameters).await;
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
             Err(error) => Err(running.failed(error)),
         }
+    }
+
+    /// How the connections stand.
+    pub fn connections(&self) -> Connections {
+        self.pools.connections()
+    }
+
+    /// What was seen of them.
+    pub fn seen(&self) -> &Seen {
+        self.pools.seen()
     }
 
     /// A round trip, to know whether the database answers within the time to connect to it.

@@ -52,6 +52,8 @@ mod grpc_streams;
 mod grpc_writes;
 mod hidden;
 mod identity;
+mod logs;
+mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
 mod mutation_batches;
@@ -76,3 +78,5 @@ mod rest_writes;
 mod same_answer;
 mod session_variables;
 mod tls;
+#[cfg(feature = "grpc-transport")]
+mod traces;

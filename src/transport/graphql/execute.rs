@@ -23,6 +23,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
+use crate::observe::SERVICE;
 use crate::transport::body::{Budget, Chunks};
 use crate::transport::once::Under;
 
@@ -58,7 +59,8 @@ impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
     pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let trace = self.traced.then(Trace::start);
-        let decode = tracing::debug_span!("decode").entered();
+        let observer = self.caller.observer();
+        let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
         let operation = document.operation(request.operation_name.as_deref())?;
@@ -81,6 +83,10 @@ impl Exchange<'_> {
         };
         self.check_length(roots)?;
         let asked = self.asked(&request, &text);
+        observer.note("graphql.operation.type", || root_type.to_ascii_lowercase());
+        if let Some(name) = &operation.definition.name {
+            observer.note("graphql.operation.name", || name.to_string());
+        }
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
@@ -180,6 +186,7 @@ impl Exchange<'_> {
             }
             RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
             RootKind::Service(parts) => {
+                self.caller.observer().asks(SERVICE);
                 let mut value = Chunks::default();
                 value.push(self.graphql.service(parts).to_string().as_bytes());
                 return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
@@ -189,11 +196,17 @@ impl Exchange<'_> {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
-            RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
-            RootKind::Mutate { form, sites } => match mutate(&schema, form, sites, given) {
-                Ok(mutate) => return Box::pin(self.written(root, mutate, asked, budget)).await,
-                Err(error) => Err(error),
-            },
+            RootKind::Read { form, sites } => {
+                self.caller.observer().asks(form.name());
+                read(&schema, form, sites, given).map(Intent::Read)
+            }
+            RootKind::Mutate { form, sites } => {
+                self.caller.observer().asks(form.name());
+                match mutate(&schema, form, sites, given) {
+                    Ok(mutate) => return Box::pin(self.written(root, mutate, asked, budget)).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         match intent {
             Ok(intent) => self.told(root, self.encoded(&intent, budget).await),
@@ -209,6 +222,7 @@ impl Exchange<'_> {
                 let errors: Vec<GraphqlError> =
                     errors.map(|mismatch| mismatch_error(mismatch, &root.key, root.location, self.id)).collect();
                 if !errors.is_empty() {
+                    self.caller.observer().failed(Code::DataMismatch);
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
                 Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
@@ -223,7 +237,11 @@ impl Exchange<'_> {
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
-            match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
+            let encoded = {
+                let _timed = self.caller.observer().time(Stage::Encode);
+                encode(outcome, budget).instrument(tracing::debug_span!("encode")).await
+            };
+            match encoded {
                 Err(error) if error.stale && tries > 0 => Box::pin(self.engine.rebind(seen)).await?,
                 result => return result,
             }
@@ -232,6 +250,7 @@ impl Exchange<'_> {
     }
 
     pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
+        self.caller.observer().failed(error.code);
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }

@@ -11,6 +11,7 @@ use super::forms::Root;
 use super::request::Request;
 use super::respond::GraphqlError;
 use crate::engine::{KeptAnswer, Pace};
+use crate::error::Stage;
 use crate::intent::{Intent, Mutate};
 use crate::transport::body::{Budget, Chunks};
 
@@ -40,11 +41,13 @@ impl Exchange<'_> {
             return Answer::of_kept(kept);
         }
         let pending = outcome.pending.take();
+        let timed = self.caller.observer().time(Stage::Encode);
         let encoded = match outcome.changes.pop_if(|change| change.is_err()) {
             Some(Err(error)) => Err(error),
             Some(Ok(_)) | None => encode(outcome, budget).instrument(tracing::debug_span!("encode")).await,
         };
         let answer = self.told(root, encoded);
+        drop(timed);
         if let (Some(pending), Some(key)) = (pending, key)
             && let Err(error) = pending.keep(vec![(key.name, answer.to_kept())]).await
         {

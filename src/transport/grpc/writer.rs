@@ -58,7 +58,6 @@ pub struct Writer {
     pub idle: Duration,
     /// Commands whose answers were given before.
     pub replayed: AtomicUsize,
-    pub id: String,
 }
 
 /// The next commands of a stream, and how the stream has ended if it has.
@@ -85,7 +84,7 @@ impl Writer {
     pub fn start(self, mut incoming: Incoming) -> Made {
         let (sender, chunks) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
-        let body = Made::new(chunks, ended, &self.id);
+        let body = Made::new(chunks, ended, self.caller.observer());
         let deadline = self.deadline;
         tokio::spawn(async move {
             let work = async {
@@ -212,6 +211,7 @@ impl Writer {
     }
 
     fn decode(&self, message: &[u8]) -> Result<Command> {
+        let _timed = self.caller.observer().time(Stage::Decode);
         self.grpc.methods.command(&self.engine.schema_for(&self.caller), &self.method, message)
     }
 
@@ -246,7 +246,7 @@ impl Writer {
         let (mut out, mut again) = (Vec::new(), None);
         for done in done {
             if let Done::Failed(error) = &done {
-                super::report(error, &self.id);
+                super::report(error, self.caller.observer());
             }
             self.answers.put(&done, &mut out);
             again = matches!(done, Done::Framed { is_again: true, .. }).then_some(()).or(again);
@@ -318,7 +318,7 @@ impl Writer {
             if let Done::Failed(error) = &done
                 && logged.as_ref().is_none_or(|logged| !Arc::ptr_eq(logged, error))
             {
-                super::report(error, &self.id);
+                super::report(error, self.caller.observer());
                 logged = Some(error.clone());
             }
             if let Done::Framed { is_again: true, .. } = &done {

@@ -57,6 +57,7 @@ impl Grpc {
         let mutate = Mutate { dry_run: call.modes.dry_run, once, ..mutate };
         let answers = self.answers(call)?;
         let mut outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
+        let _timed = call.caller.observer().time(Stage::Encode);
         if let Some(kept) = outcome.replayed() {
             let (answer, error) = told_again(&kept)?;
             return Ok(Answer::Again(answer, error));
@@ -107,7 +108,6 @@ impl Grpc {
             deadline: call.deadline,
             idle: self.options.stream_idle_timeout,
             replayed: AtomicUsize::new(0),
-            id: call.id.to_owned(),
         };
         Ok(Answer::Made(writer.start(incoming)))
     }
@@ -118,7 +118,7 @@ impl Grpc {
         let bytes_max = self.options.message_bytes_max;
         // What is kept has to be readable for whoever asks again.
         let encoding = if call.modes.under.is_some() { Encoding::Identity } else { call.encoding };
-        Answers::new(&schema, &self.lock, call.method, mutation, encoding, bytes_max, call.id)
+        Answers::new(&schema, &self.lock, call.method, mutation, encoding, bytes_max, call.caller.observer())
     }
 }
 

@@ -48,7 +48,7 @@ use self::routes::Table;
 pub use self::select::SelectLimits;
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Stage};
 use crate::intent::Intent;
 use crate::intent::value::Values;
 use crate::schema::Schema;
@@ -273,6 +273,8 @@ impl Exchange<'_> {
             return Ok(response);
         }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
+        let observer = self.caller.observer();
+        self.rest.table.tell(observer, route, &self.parts.method, &self.rest.options.path);
         let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.endpoint(&schema, route)?;
         if self.rest.table.route(route).is_mutation {
@@ -286,7 +288,7 @@ impl Exchange<'_> {
         if self.parts.method == Method::POST {
             given.extend(self.members(body).await?);
         }
-        let decode = tracing::debug_span!("decode").entered();
+        let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
         let decoded = self.rest.decode(&schema, endpoint, route, &values, given, wanted)?;
         let is_counted = mode_of(&schema, endpoint, wanted) == Mode::Counted;
         drop(decode);
@@ -378,6 +380,7 @@ impl Exchange<'_> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
+        let _timed = self.caller.observer().time(Stage::Encode);
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.stale => {
@@ -417,11 +420,11 @@ impl Exchange<'_> {
         }
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-        let opened = match stream::open(outcome, media, self.id).await {
+        let opened = match stream::open(outcome, media, self.caller.observer()).await {
             Err(failure) if failure.error.stale => {
                 self.engine.rebind(seen).await?;
                 let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-                stream::open(outcome, media, self.id).await?
+                stream::open(outcome, media, self.caller.observer()).await?
             }
             result => result?,
         };
