@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
+use tracing::Instrument;
 
 use super::answers::{Answers, Done, done};
 use super::commands::mutation;
@@ -52,7 +53,7 @@ impl Grpc {
         let _timed = call.caller.observer().time(Stage::Encode);
         let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
-        for done in done(outcome, &layout).await? {
+        for done in done(outcome, &layout).instrument(tracing::debug_span!("encode")).await? {
             match done {
                 Done::Carried(change, rows, layout) => answers.carried(&change, &rows, &layout, &mut out)?,
                 // A command that fails by itself is an error of the whole.
