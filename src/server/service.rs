@@ -89,7 +89,9 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     if let Ok(value) = HeaderValue::try_from(observer.id()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    if let Some(timing) = observer.server_timing().filter(|_| config.telemetry.server_timing) {
+    if config.telemetry.server_timing
+        && let Some(timing) = observer.server_timing()
+    {
         response.headers_mut().extend(HeaderValue::try_from(timing).map(|value| (SERVER_TIMING, value)));
     }
     let mut response = watched(response, observer);
