@@ -183,6 +183,11 @@ impl ViewExecutor {
         }
     }
 
+    /// The name of the database, where the configuration says it.
+    pub fn database(&self) -> Option<&str> {
+        self.pools.database()
+    }
+
     /// How the connections stand.
     pub fn connections(&self) -> Connections {
         self.pools.connections()

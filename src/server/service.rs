@@ -39,7 +39,7 @@ pub(super) const NOT_READY: &str = "the service is not ready; /ready says why";
 /// What scripts of other origins may send, besides the headers of `[[session_variables]]`, and what they may read;
 /// gRPC-Web has its status in headers.
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
-     x-grpc-web, x-user-agent, grpc-timeout";
+     x-grpc-web, x-user-agent, grpc-timeout, traceparent, tracestate";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
      grpc-status-details-bin";
 
@@ -104,7 +104,7 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
 fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
     let transport = transport(status, config, request);
     let id = request_id(request.headers());
-    let span = trace_context::span(request, transport, &id);
+    let span = trace_context::span(request, transport, config.server.tls.is_some(), &id);
     let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
     let (method, traceparent) = (request.method().clone(), traceparent.flatten());
     Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
@@ -126,8 +126,9 @@ fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Trans
 
 /// Counts the bytes of an answer. What is at hand is counted at once; a stream takes its observer with it.
 fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
-    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match length.or(response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok())) {
+    let told = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    // The body first: of an answer to HEAD, the header tells what GET would have.
+    match response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).or_else(told) {
         Some(bytes) => {
             observer.sent(bytes);
             response

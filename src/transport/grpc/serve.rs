@@ -250,7 +250,7 @@ impl Grpc {
             }
             let schema = engine.schema_for(caller);
             if method.kind.is_write() {
-                let decode = observer.time(Stage::Decode);
+                let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
                 let command = self.methods.command(&schema, method, &message)?;
                 let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
                 drop(decode);

@@ -420,14 +420,16 @@ impl Exchange<'_> {
         }
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-        let opened = match stream::open(outcome, media, self.caller.observer()).await {
-            Err(failure) if failure.error.stale => {
-                self.engine.rebind(seen).await?;
-                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-                stream::open(outcome, media, self.caller.observer()).await?
-            }
-            result => result?,
-        };
+        let opened =
+            match stream::open(outcome, media, self.caller.observer()).instrument(tracing::debug_span!("encode")).await
+            {
+                Err(failure) if failure.error.stale => {
+                    self.engine.rebind(seen).await?;
+                    let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
+                    stream::open(outcome, media, self.caller.observer()).await?
+                }
+                result => result?,
+            };
         Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
     }
 }
