@@ -53,6 +53,7 @@ pub(super) struct Pools {
     /// For threads that are no workers.
     elsewhere: Pool<Connector>,
     connect_timeout: Duration,
+    database: Option<String>,
     seen: Arc<Seen>,
 }
 
@@ -140,7 +141,12 @@ impl Pools {
         let workers = options.workers.max(1);
         let share = |worker| database.pool_max / workers + usize::from(worker < database.pool_max % workers);
         let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
-        Ok(Pools { pools, elsewhere: pool(1)?, connect_timeout: database.connect_timeout, seen })
+        let (elsewhere, name) = (pool(1)?, config.get_dbname().map(str::to_owned));
+        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, database: name, seen })
+    }
+
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     pub fn seen(&self) -> &Seen {

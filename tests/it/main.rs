@@ -63,12 +63,15 @@ mod injection;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
+#[cfg(feature = "grpc-transport")]
+mod once;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod rest_bulk;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

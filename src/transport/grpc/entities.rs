@@ -60,7 +60,7 @@ pub fn untyped() -> impl Iterator<Item = Method> {
 /// Answers a batch that came in one message.
 pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<Answer> {
     let options = &grpc.options;
-    let decode = call.caller.observer().time(Stage::Decode);
+    let decode = (call.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
     let mut given = grpc.methods.decoder.decode(&call.method.request, message)?;
     drop(decode);
     let schema = call.engine.schema_for(call.caller);

@@ -120,7 +120,7 @@ impl Exchange<'_> {
         let bytes = self.bytes(body, settings.body_bytes_max.saturating_add(extra)).await?;
         self.check_json()?;
         let schema = self.engine.schema_for(self.caller);
-        let decode = self.caller.observer().time(Stage::Decode);
+        let decode = (self.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
         let asked = Asked::read(&schema, name, &bytes)?;
         drop(decode);
         if asked.representations.len() > settings.representations_max {
