@@ -12,6 +12,7 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use tracing::Instrument;
 
+use crate::admission::Admission;
 use crate::auth::Caller;
 use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
@@ -52,6 +53,7 @@ pub struct Engine {
     /// Those of the entity layer.
     breakers: Breakers,
     entity_timeout: Duration,
+    admission: Admission,
 }
 
 /// Which binding of the schema a request has seen.
@@ -111,7 +113,16 @@ impl Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
         let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
         let rebinding = tokio::sync::Mutex::new(());
-        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+        Engine {
+            bound,
+            executor,
+            limits,
+            hides: false,
+            rebinding,
+            breakers,
+            entity_timeout,
+            admission: Admission::default(),
+        }
     }
 
     /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
@@ -119,6 +130,12 @@ impl Engine {
     pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
         self.breakers = breakers;
         self.entity_timeout = entity_timeout;
+        self
+    }
+
+    /// Lets in only so many requests at the same time; without this, all of them.
+    pub fn admitting(mut self, admission: Admission) -> Engine {
+        self.admission = admission;
         self
     }
 
@@ -152,6 +169,12 @@ impl Engine {
     /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
     pub fn generation(&self) -> Generation {
         self.bound.load().generation
+    }
+
+    /// How many requests are answered at the same time. A wire asks for a place when it has a whole request, before
+    /// it asks for the first answer.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub fn executor(&self) -> &Arc<ViewExecutor> {

@@ -4,7 +4,14 @@
 mod grpc;
 mod harness;
 mod http;
+mod http2;
+#[cfg(feature = "grpc-transport")]
+mod load;
 mod program;
+#[cfg(feature = "grpc-transport")]
+mod proxy;
+#[cfg(feature = "grpc-transport")]
+mod rig;
 mod service;
 mod subgraph;
 mod tokens;
@@ -29,6 +36,10 @@ mod entities_rules;
 #[cfg(feature = "grpc-transport")]
 mod entities_wires;
 mod faults;
+#[cfg(feature = "grpc-transport")]
+mod faults_load;
+#[cfg(feature = "grpc-transport")]
+mod faults_process;
 mod federated;
 mod federation_page;
 mod graphql_access;
@@ -60,6 +71,9 @@ mod logs;
 mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod limits_connections;
+#[cfg(feature = "grpc-transport")]
+mod limits_requests;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
@@ -81,6 +95,8 @@ mod rest_writes;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;
+#[cfg(feature = "grpc-transport")]
+mod soak;
 mod tls;
 #[cfg(feature = "grpc-transport")]
 mod traces;

@@ -114,6 +114,7 @@ impl Exchange<'_> {
             return Box::pin(self.write_lines(body, route, schema, &given, &asked)).await;
         }
         let bytes = self.bytes(body, options.body_bytes_max).await?;
+        let _admitted = self.engine.admission().admit().await?;
         let (inputs, own) = match &known.bulk_over {
             Some(list) => {
                 let Sent::One(members) = sent(headers, &bytes)? else {
