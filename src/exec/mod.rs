@@ -46,6 +46,8 @@ pub struct Options {
     pub url: String,
     pub database: Database,
     pub session: Vec<SessionVariable>,
+    /// Rows of one stream; `None` is unlimited.
+    pub stream_rows_max: Option<u64>,
     /// Threads that connections are shared out among.
     pub workers: usize,
 }
@@ -135,7 +137,8 @@ impl ViewExecutor {
             }
             result => result?,
         };
-        let rows = rows.of(statement.clone()).holding(permit);
+        let rows_max = self.options.stream_rows_max.filter(|_| pace == Pace::Stream);
+        let rows = rows.of(statement.clone()).holding(permit).at_most(rows_max);
         Ok(Outcome { statement, rows, changes: Vec::new(), pending: None })
     }
 
@@ -181,6 +184,11 @@ impl ViewExecutor {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
             Err(error) => Err(running.failed(error)),
         }
+    }
+
+    /// The name of the database, where the configuration says it.
+    pub fn database(&self) -> Option<&str> {
+        self.pools.database()
     }
 
     /// How the connections stand.

@@ -33,6 +33,9 @@ const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 /// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
 const BORROW_AFTER: Duration = Duration::from_millis(100);
 
+/// How long a connection is silent before TCP asks whether the database is still there.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
 const SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
@@ -53,6 +56,7 @@ pub(super) struct Pools {
     /// For threads that are no workers.
     elsewhere: Pool<Connector>,
     connect_timeout: Duration,
+    database: Option<String>,
     seen: Arc<Seen>,
 }
 
@@ -119,6 +123,11 @@ impl Pools {
             .map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
         let database = &options.database;
         config.connect_timeout(database.connect_timeout).ssl_mode(wire_mode(database.ssl_mode));
+        // A database that has gone without a word would be waited for by everybody who is given one of its connections.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(database.connect_timeout);
+        }
+        config.keepalives_idle(SILENCE_MAX);
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
@@ -140,7 +149,12 @@ impl Pools {
         let workers = options.workers.max(1);
         let share = |worker| database.pool_max / workers + usize::from(worker < database.pool_max % workers);
         let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
-        Ok(Pools { pools, elsewhere: pool(1)?, connect_timeout: database.connect_timeout, seen })
+        let (elsewhere, name) = (pool(1)?, config.get_dbname().map(str::to_owned));
+        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, database: name, seen })
+    }
+
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     pub fn seen(&self) -> &Seen {

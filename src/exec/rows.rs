@@ -33,6 +33,8 @@ pub struct Rows {
     unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
+    /// How many rows may be handed out.
+    rows_max: Option<u64>,
     count: Count,
 }
 
@@ -68,6 +70,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -83,6 +86,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -104,6 +108,12 @@ impl Rows {
 
     pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
         self.permit = permit;
+        self
+    }
+
+    /// Ends with an error behind so many rows.
+    pub(super) fn at_most(mut self, rows_max: Option<u64>) -> Rows {
+        self.rows_max = rows_max;
         self
     }
 
@@ -142,10 +152,7 @@ impl Rows {
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
             match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => {
-                    self.count.rows += 1;
-                    return Poll::Ready(Some(self.checked(row)));
-                }
+                Some(Ok(row)) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -161,6 +168,23 @@ impl Rows {
         self.permit = None;
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
         Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
+    }
+
+    fn counted(&mut self) -> Result<()> {
+        match self.rows_max {
+            Some(max) if self.count.rows >= max => {
+                let message = format!(
+                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows); \
+                     ask for it in parts"
+                );
+                self.running = None;
+                Err(Error::new(Stage::Execute, Code::TooComplex, message))
+            }
+            Some(_) | None => {
+                self.count.rows += 1;
+                Ok(())
+            }
+        }
     }
 
     fn checked(&mut self, row: Row) -> Result<Row> {

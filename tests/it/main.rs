@@ -4,7 +4,14 @@
 mod grpc;
 mod harness;
 mod http;
+mod http2;
+#[cfg(feature = "grpc-transport")]
+mod load;
 mod program;
+#[cfg(feature = "grpc-transport")]
+mod proxy;
+#[cfg(feature = "grpc-transport")]
+mod rig;
 mod service;
 mod subgraph;
 mod tokens;
@@ -22,10 +29,17 @@ mod composition;
 mod contracts;
 mod entities;
 mod entities_breaker;
+mod entities_fuzz;
 mod entities_requires;
 mod entities_rest;
 mod entities_rules;
+#[cfg(feature = "grpc-transport")]
+mod entities_wires;
 mod faults;
+#[cfg(feature = "grpc-transport")]
+mod faults_load;
+#[cfg(feature = "grpc-transport")]
+mod faults_process;
 mod federated;
 mod graphql_access;
 mod graphql_documents;
@@ -56,6 +70,9 @@ mod logs;
 mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod limits_connections;
+#[cfg(feature = "grpc-transport")]
+mod limits_requests;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
@@ -77,6 +94,8 @@ mod rest_writes;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;
+#[cfg(feature = "grpc-transport")]
+mod soak;
 mod tls;
 #[cfg(feature = "grpc-transport")]
 mod traces;

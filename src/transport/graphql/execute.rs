@@ -251,7 +251,7 @@ impl Exchange<'_> {
 
     pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         self.caller.observer().failed(error.code);
-        if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+        if error.code.is_logged() {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];

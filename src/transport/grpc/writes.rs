@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use tracing::Instrument;
 
 use super::answers::{Answers, done};
 use super::api::Method;
@@ -78,7 +79,7 @@ impl Grpc {
     async fn message(&self, answers: &Answers, outcome: Outcome) -> Result<Vec<u8>> {
         let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
-        for done in done(outcome, &layout).await? {
+        for done in done(outcome, &layout).instrument(tracing::debug_span!("encode")).await? {
             answers.answer(done, &mut out)?;
         }
         Ok(out)

@@ -4,6 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
+use tracing::Instrument;
 
 use super::decode::{Mode, PageSizes, Request, Wanted, select_text};
 use super::encode::written;
@@ -113,6 +114,7 @@ impl Exchange<'_> {
             return Box::pin(self.write_lines(body, route, schema, &given, &asked)).await;
         }
         let bytes = self.bytes(body, options.body_bytes_max).await?;
+        let _admitted = self.engine.admission().admit().await?;
         let (inputs, own) = match &known.bulk_over {
             Some(list) => {
                 let Sent::One(members) = sent(headers, &bytes)? else {
@@ -142,7 +144,7 @@ impl Exchange<'_> {
             return Ok(Answer::from_kept(kept).respond(true));
         }
         let pending = outcome.pending.take();
-        let told = self.told(&asked, outcome).await;
+        let told = self.told(&asked, outcome).instrument(tracing::debug_span!("encode")).await;
         let answer = match told.inspect_err(|failure| self.caller.observer().failed(failure.error.code)) {
             Ok(answer) => answer,
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
@@ -162,7 +164,7 @@ impl Exchange<'_> {
         path: &[(Name, String)],
         sent: Sent,
     ) -> Result<Vec<Input>, Failure> {
-        let _timed = self.caller.observer().time(Stage::Decode);
+        let _timed = (self.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
         match sent {
             Sent::One(members) => {
                 let lacking = match self.parts.method {
