@@ -28,7 +28,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use self::callers::Callers;
 use self::wires::Faces;
@@ -61,6 +61,8 @@ pub struct Service {
     pub engine: Arc<Engine>,
     faces: Faces,
     callers: Callers,
+    /// Watches the replicas until the service is dropped.
+    _watch: Option<AbortOnDropHandle<()>>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
     /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
@@ -151,6 +153,7 @@ impl Service {
             made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         }
         let breakers = breakers::breakers(config, &schema).map_err(Refusal::Problems)?;
+        let watch = executor.upkeep();
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
         let engine = engine.guarded_by(breakers, breakers::entity_timeout(config));
         let engine = Arc::new(engine);
@@ -159,6 +162,7 @@ impl Service {
             engine,
             faces,
             callers: callers.with_upkeep(),
+            _watch: watch.map(|watch| AbortOnDropHandle::new(tokio::spawn(watch))),
             hash: artifact.hash.clone(),
             config: config.clone(),
         })
@@ -286,19 +290,23 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
-        let acceptor = tls::acceptor(&state.config)?;
+        let acceptor = tls::Acceptor::new(&state.config)?;
         let listener = listen(&server.host, server.port).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")
         })?;
         let address = listener.local_addr().map_err(|error| state.config.problem("server.port", error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
+        let handshake = acceptor.as_ref().map(|acceptor| acceptor.handshake.clone());
+        if let Some(acceptor) = acceptor {
+            tokio::spawn(acceptor.follow(state.config.clone(), stopped.clone()));
+        }
         let mut senders = Vec::new();
         let mut threads = Vec::new();
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), handshake.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
             let thread = thread.spawn(move || work(worker, state, acceptor, receiver, stopped));
             threads.push(thread.map_err(|error| state_problem(&error))?);

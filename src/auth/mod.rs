@@ -10,6 +10,7 @@ mod tests;
 mod token;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
@@ -22,7 +23,12 @@ pub use token::{Tokens, bearer};
 pub struct Caller {
     identity: Option<Arc<Identity>>,
     headers: IndexMap<String, String>,
+    needs_primary: Mark,
 }
+
+/// Something that is said once and holds from then on.
+#[derive(Debug, Default)]
+struct Mark(AtomicBool);
 
 /// What a token says of its bearer; shared by the requests that carry it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,13 +47,23 @@ impl Caller {
     }
 
     pub fn identified(identity: Arc<Identity>) -> Caller {
-        Caller { identity: Some(identity), headers: IndexMap::new() }
+        Caller { identity: Some(identity), ..Caller::default() }
     }
 
     /// Keeps a request header that `[[session_variables]]` names; `name` in lower case.
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Caller {
         self.headers.insert(name.into(), value.into());
         self
+    }
+
+    /// From here on this request reads what the primary has: it asked to, it writes, or a replica has failed it.
+    pub fn read_primary(&self) {
+        self.needs_primary.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a replica, which may be behind, must not be asked.
+    pub fn needs_primary(&self) -> bool {
+        self.needs_primary.0.load(Ordering::Relaxed)
     }
 
     pub fn is_authenticated(&self) -> bool {
@@ -73,5 +89,13 @@ impl Caller {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+}
+
+// === impl Mark ===
+
+impl Clone for Mark {
+    fn clone(&self) -> Mark {
+        Mark(AtomicBool::new(self.0.load(Ordering::Relaxed)))
     }
 }

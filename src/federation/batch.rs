@@ -223,7 +223,9 @@ impl<E: Encoding> EntityBatch<'_, E> {
             let intent = Intent::Read(self.read(group, unique)?);
             let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
             match self.rows(outcome, unique).await {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.can_be_asked_again() && tries > 0 => {
+                    self.engine.recover(self.caller, seen, &error).await?;
+                }
                 result => return result,
             }
             tries -= 1;

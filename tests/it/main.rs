@@ -57,12 +57,14 @@ mod injection;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
+mod pgbouncer;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod replicas;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

@@ -211,7 +211,9 @@ impl Exchange<'_> {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.can_be_asked_again() && tries > 0 => {
+                    self.engine.recover(self.caller, seen, &error).await?;
+                }
                 result => return result,
             }
             tries -= 1;

@@ -370,8 +370,8 @@ impl Exchange<'_> {
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
-            Err(failure) if failure.error.stale => {
-                self.engine.rebind(seen).await?;
+            Err(failure) if failure.error.can_be_asked_again() => {
+                self.engine.recover(self.caller, seen, &failure.error).await?;
                 encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
             }
             result => result?,
@@ -405,8 +405,8 @@ impl Exchange<'_> {
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
         let opened = match stream::open(outcome, media, self.id).await {
-            Err(failure) if failure.error.stale => {
-                self.engine.rebind(seen).await?;
+            Err(failure) if failure.error.can_be_asked_again() => {
+                self.engine.recover(self.caller, seen, &failure.error).await?;
                 let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                 stream::open(outcome, media, self.id).await?
             }
