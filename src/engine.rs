@@ -167,7 +167,7 @@ impl Engine {
         loop {
             let seen = self.generation();
             match self.attempt(caller, intent, pace).await {
-                Err(error) if error.stale && tries > 0 => self.rebind(seen).await?,
+                Err(error) if error.stale && tries > 0 => Box::pin(self.rebind(seen)).await?,
                 result => return result,
             }
             tries -= 1;
@@ -179,7 +179,7 @@ impl Engine {
             Intent::Read(read) => read,
             Intent::Mutate(mutate) => {
                 caller.read_primary();
-                return self.mutate(caller, mutate).await;
+                return Box::pin(self.mutate(caller, mutate)).await;
             }
         };
         let statement = self.statement(caller, intent)?;
@@ -188,9 +188,12 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
+        let (_timed, span) = (caller.observer().time(Stage::Execute), execute_span(&statement, read.form.name()));
         // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
         let running = pin!(self.executor.run(statement, parameters, caller, pace));
-        running.instrument(tracing::debug_span!("execute")).await
+        let mut outcome = running.instrument(span).await?;
+        outcome.rows.counted_by(caller.observer());
+        Ok(outcome)
     }
 
     /// Runs the calls of a mutation: those next to each other that give the same parameters as one statement.
@@ -212,8 +215,12 @@ impl Engine {
         if !is_apart || together.atomic {
             refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
         }
+        let timed = caller.observer().time(Stage::Execute);
+        let span = batches.first().map(|batch| execute_span(&batch.statement, mutate.form.name()));
         let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
-        let mut outcome = change.instrument(tracing::debug_span!("execute")).await?;
+        let mut outcome = change.instrument(span.unwrap_or_else(tracing::Span::none)).await?;
+        drop(timed);
+        outcome.rows.counted_by(caller.observer());
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused
             .into_iter()
@@ -247,11 +254,20 @@ impl Engine {
             }
         };
         let key = StatementKeyRef { form: form.id, arguments, held: &held, call };
-        if let Some(kept) = bound.statements.get(&key) {
+        let observer = caller.observer();
+        let kept = bound.statements.get(&key);
+        observer.planned(kept.is_some());
+        if let Some(kept) = kept {
             return Ok(kept.statement);
         }
-        let plan = tracing::debug_span!("plan").in_scope(|| plan(&bound.schema, caller, self.limits, intent))?;
-        let statement = Arc::new(tracing::debug_span!("write").in_scope(|| write(plan)));
+        let plan = {
+            let (_timed, _span) = (observer.time(Stage::Plan), tracing::debug_span!("plan").entered());
+            plan(&bound.schema, caller, self.limits, intent)?
+        };
+        let statement = {
+            let (_timed, _span) = (observer.time(Stage::Write), tracing::debug_span!("write").entered());
+            Arc::new(write(plan))
+        };
         let key = StatementKey { form: form.id, arguments: arguments.clone(), held, call };
         // The structure of the arguments takes about as much as the text that it becomes.
         let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * form.selection.field_count();
@@ -290,6 +306,19 @@ impl Engine {
         self.bound.store(Arc::new(Bound::new(Generation(seen.0 + 1), Arc::new(bound))));
         Ok(())
     }
+}
+
+/// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
+fn execute_span(statement: &Statement, asked: &str) -> tracing::Span {
+    const OPERATION: &str = "SELECT";
+    tracing::debug_span!(
+        "execute",
+        otel.name = format_args!("{OPERATION} {asked}"),
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.operation.name = OPERATION,
+        db.query.text = statement.text(),
+    )
 }
 
 impl Bound {

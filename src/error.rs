@@ -142,6 +142,22 @@ impl Code {
     }
 }
 
+// === impl Stage ===
+
+impl Stage {
+    pub const ALL: [Stage; 5] = [Stage::Decode, Stage::Plan, Stage::Write, Stage::Execute, Stage::Encode];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Decode => "decode",
+            Stage::Plan => "plan",
+            Stage::Write => "write",
+            Stage::Execute => "execute",
+            Stage::Encode => "encode",
+        }
+    }
+}
+
 // === impl Error ===
 
 impl Error {

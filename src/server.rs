@@ -14,10 +14,12 @@ mod metrics;
 mod grpc;
 #[cfg(feature = "grpc-transport")]
 mod health;
+mod probe;
 mod rates;
 mod service;
 mod tls;
 mod trace_context;
+mod watched_body;
 mod wires;
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -35,6 +37,7 @@ use self::wires::Faces;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
 use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
+use crate::observe::Metrics;
 use crate::plan::Limits;
 use crate::problem::Problem;
 use crate::schema::Schema;
@@ -46,6 +49,10 @@ use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimi
 
 #[cfg(feature = "grpc-transport")]
 pub use self::grpc::grpc;
+pub use self::probe::probe;
+pub use self::tls::showable_certificate;
+/// What `doctor` looks at.
+pub use crate::exec::Examined;
 
 /// Waits between attempts to reach the database, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -72,6 +79,7 @@ pub struct Service {
 /// What every request looks at.
 pub struct State {
     current: ArcSwap<Status>,
+    pub metrics: Arc<Metrics>,
     /// Of the start.
     pub config: Config,
 }
@@ -104,7 +112,7 @@ pub enum Refusal {
 impl State {
     pub fn new(config: Config) -> Arc<State> {
         let status = Status::Unready("starting".to_owned());
-        Arc::new(State { current: ArcSwap::from_pointee(status), config })
+        Arc::new(State { current: ArcSwap::from_pointee(status), metrics: Arc::default(), config })
     }
 
     pub fn status(&self) -> Arc<Status> {
@@ -113,6 +121,10 @@ impl State {
 
     /// Serves this from the next request on; requests in flight keep what they started with.
     pub fn serve(&self, service: Service) {
+        let schema = service.engine.schema();
+        let (model, entities) = (schema.model(), schema.entities());
+        let endpoints = model.queries.keys().chain(model.mutations.keys()).map(|name| &**name);
+        self.metrics.serves(endpoints, entities.keys().map(|name| &**name));
         self.current.store(Arc::new(Status::Ready(Arc::new(service))));
     }
 

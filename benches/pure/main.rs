@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --features grpc-transport --bench pure`
 
+mod observed;
 mod rows;
 mod shop;
 mod tokens;

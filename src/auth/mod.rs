@@ -15,8 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
+pub use jwks::published_keys;
 pub use refused::Refused;
 pub use token::{Tokens, bearer};
+
+use crate::observe::Observer;
 
 /// The caller of one request. Never optional: nobody is [`Caller::anonymous`].
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,7 @@ pub struct Caller {
     identity: Option<Arc<Identity>>,
     headers: IndexMap<String, String>,
     needs_primary: Mark,
+    observer: Observer,
 }
 
 /// Something that is said once and holds from then on.
@@ -48,6 +52,17 @@ impl Caller {
 
     pub fn identified(identity: Arc<Identity>) -> Caller {
         Caller { identity: Some(identity), ..Caller::default() }
+    }
+
+    /// What the caller asks belongs to the request that is observed here.
+    pub fn observed_by(mut self, observer: Observer) -> Caller {
+        self.observer = observer;
+        self
+    }
+
+    /// Sees what is done for the caller's request.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// Keeps a request header that `[[session_variables]]` names; `name` in lower case.

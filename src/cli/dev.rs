@@ -64,7 +64,8 @@ async fn dev(arguments: DevArgs) -> Result<(), Failed> {
         ..Overrides::default()
     };
     let config = load_config(&arguments.dir.join("fraiseql.toml"), &overrides, Mode::Dev, Need::Service)?;
-    telemetry::start(&config.telemetry);
+    // Its last traces are lost when it is stopped; those of a person at work come soon enough.
+    let _telemetry = telemetry::start(&config);
 
     let progress = spinner("starting a private PostgreSQL");
     let postgres = blocking(|| PrivatePostgres::start(Options { durable: false, ..Options::default() })).await?;

@@ -38,8 +38,8 @@ pub fn run(arguments: RunArgs) -> Result<(), Failed> {
         anstream::print!("{}", config.print());
         return Ok(());
     }
-    telemetry::start(&config.telemetry);
     runtime()?.block_on(async {
+        let telemetry = telemetry::start(&config);
         ensure_schema(&config, &arguments.config.config).await?;
         let artifact = load_artifact(&config, &arguments.config.config)?;
         tracing::info!(hash = artifact.hash, "{}", summary(&artifact));
@@ -55,6 +55,7 @@ pub fn run(arguments: RunArgs) -> Result<(), Failed> {
         server.stop().await;
         tracker.close();
         tracker.wait().await;
+        telemetry.stop().await;
         Ok(())
     })
 }

@@ -47,6 +47,8 @@ pub fn build(file: &str, settings: Settings) -> Config {
             log: from.text("telemetry.log"),
             log_format: from.optional_text("telemetry.log_format").map(|word| pick(&word, &LOG_FORMATS)),
             otlp_endpoint: from.optional_text("telemetry.otlp_endpoint"),
+            sql_comment: from.flag("telemetry.sql_comment"),
+            server_timing: from.flag("telemetry.server_timing"),
         },
         file: file.to_owned(),
         settings: settings.clone(),

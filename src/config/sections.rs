@@ -290,6 +290,9 @@ pub struct Telemetry {
     /// `None`: pretty on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
     pub otlp_endpoint: Option<String>,
+    /// Statements of sampled traces say which they belong to.
+    pub sql_comment: bool,
+    pub server_timing: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

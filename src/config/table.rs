@@ -499,9 +499,22 @@ pub const KEYS: &[Key] = &[
         "telemetry.otlp_endpoint",
         Kind::Url(HTTP),
         unset("no traces are sent", "\"http://localhost:4317\""),
-        "Where traces are sent, as OTLP over gRPC.",
+        "Where traces are sent, as OTLP over gRPC, by a binary built with `--features grpc-transport`.",
     )
     .secrecy(Secrecy::Credentials),
+    key(
+        "telemetry.sql_comment",
+        Kind::Bool,
+        Fallback::Bool(false),
+        "Statements of a request that belongs to a sampled trace end with its `traceparent` as a comment. Such a \
+         statement is not prepared: it costs PostgreSQL a plan each time.",
+    ),
+    key(
+        "telemetry.server_timing",
+        Kind::Bool,
+        Fallback::InDev,
+        "Answers say in the header `Server-Timing` how long their stages took.",
+    ),
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod called;
 mod cancel;
 mod change;
+mod examine;
 mod idempotency;
 mod inspect;
 mod pool;
@@ -31,9 +32,11 @@ use pool::Pools;
 use replicas::{Replica, Replicas};
 
 pub use change::{Change, Together};
+pub use examine::Examined;
 pub use idempotency::{Kept, Pending};
-pub use pool::on_worker;
+pub use pool::{Connections, Seen, on_worker};
 pub use rows::Rows;
+pub use tls::unverified;
 
 use crate::auth::Caller;
 use crate::config::{Database, SessionVariable, VariableSource};
@@ -41,7 +44,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
 use crate::sql::{BindKind, Param, Statement};
-use pool::{Pooled, Running};
+use pool::Running;
 
 /// What the executor needs of the configuration.
 #[derive(Debug, Clone)]
@@ -147,14 +150,7 @@ impl ViewExecutor {
         };
         let replica = if caller.needs_primary() { None } else { self.replicas.next() };
         let rows = match replica {
-            Some(replica) => match self.on_replica(replica, &statement, &parameters, caller, deadline).boxed().await {
-                Err(error) if error.on_replica => {
-                    tracing::debug!("a replica has failed a request, which goes to the primary: {error}");
-                    caller.read_primary();
-                    self.on_primary(&statement, &parameters, caller, deadline).await?
-                }
-                result => result?,
-            },
+            Some(replica) => self.on_replica(replica, &statement, &parameters, caller, deadline).boxed().await?,
             None => self.on_primary(&statement, &parameters, caller, deadline).await?,
         };
         let rows = rows.of(statement.clone()).holding(permit);
@@ -171,7 +167,7 @@ impl ViewExecutor {
         match self.attempt(&self.pools, statement, parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
             Err(error) if error.lost_connection && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                self.attempt(&self.pools, statement, parameters, caller, deadline).await
+                self.attempt(&self.pools, statement, parameters, caller, deadline).boxed().await
             }
             result => result,
         }
@@ -188,9 +184,17 @@ impl ViewExecutor {
         let rows = tokio::select! {
             biased;
             rows = self.attempt(&replica.pools, statement, parameters, caller, deadline) => rows,
-            () = replica.lost() => return Err(replica.gone()),
+            () = replica.lost() => Err(replica.gone()),
         };
-        rows.map(|rows| rows.from(replica.clone())).map_err(|error| replica.blamed(error))
+        match rows.map_err(|error| replica.blamed(error)) {
+            Ok(rows) => Ok(rows.from(replica.clone())),
+            Err(error) if error.on_replica => {
+                tracing::debug!("a replica has failed a request, which goes to the primary: {error}");
+                caller.read_primary();
+                self.on_primary(statement, parameters, caller, deadline).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.
@@ -216,8 +220,7 @@ impl ViewExecutor {
         caller: &Caller,
         deadline: Option<Instant>,
     ) -> Result<Rows> {
-        let pooled = pools.get().await?;
-        let mut started = pin!(self.start(pooled, statement, parameters, caller));
+        let mut started = pin!(self.start(pools, statement, parameters, caller));
         let Some(deadline) = deadline else { return started.await };
         let limit = self.options.database.statement_timeout;
         match tokio::time::timeout_at(deadline.into(), started.as_mut()).await {
@@ -228,21 +231,31 @@ impl ViewExecutor {
 
     async fn start(
         &self,
-        pooled: Pooled,
+        pools: &Pools,
         statement: &Arc<Statement>,
         parameters: &[Param],
         caller: &Caller,
     ) -> Result<Rows> {
-        let mut running = Running::on(pooled);
+        let mut running = Running::on(pools.get().await?);
         if !self.options.session.is_empty() {
             return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }
-        let ready = running.ready(statement.text()).await?;
+        let ready = running.statement(statement.text(), caller.observer()).await?;
         let rows = ready.query(running.client(), parameters).await;
         match rows {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
             Err(error) => Err(running.failed(error)),
         }
+    }
+
+    /// How the connections stand.
+    pub fn connections(&self) -> Connections {
+        self.pools.connections()
+    }
+
+    /// What was seen of them.
+    pub fn seen(&self) -> &Seen {
+        self.pools.seen()
     }
 
     /// A round trip, to know whether the database answers within the time to connect to it.

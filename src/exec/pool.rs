@@ -9,9 +9,9 @@ use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
+use deadpool::managed::{Metrics, Object, Pool, PoolError, QueueMode, RecycleResult, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
 use tokio_postgres::Client;
@@ -24,6 +24,7 @@ use super::rows::clean_up;
 use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::{Histogram, Lookups, Observer, SHORT_TIMES};
 
 /// Prepared statements kept per connection; the least recently used one is closed for a new one.
 const PREPARED_MAX: usize = 256;
@@ -63,6 +64,27 @@ pub(super) struct Pools {
     connect_timeout: Duration,
     config: tokio_postgres::Config,
     tls: Tls,
+    seen: Arc<Seen>,
+}
+
+/// What is seen of connections.
+#[derive(Debug)]
+pub struct Seen {
+    /// Until there is a connection.
+    pub acquire: Histogram,
+    pub prepared: Lookups,
+}
+
+/// Connections of all workers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    pub max: usize,
+    /// Those that are open.
+    pub open: usize,
+    /// Open ones that nobody uses.
+    pub idle: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
 }
 
 #[derive(Debug)]
@@ -73,6 +95,7 @@ pub(super) struct Connector {
     timeout: Duration,
     prepares: bool,
     epoch: Arc<AtomicU64>,
+    seen: Arc<Seen>,
 }
 
 /// A client with the statements prepared on it.
@@ -88,6 +111,7 @@ pub(super) struct Connection {
     tls: Tls,
     server: Option<Server>,
     timeout: Duration,
+    seen: Arc<Seen>,
 }
 
 pub(super) type Pooled = Object<Connector>;
@@ -110,25 +134,51 @@ impl Pools {
         }
         let tls = Tls::new(database.ssl_mode)?;
         let epoch = Arc::new(AtomicU64::new(0));
+        let seen = Arc::new(Seen { acquire: Histogram::new(SHORT_TIMES), prepared: Lookups::default() });
         let pool = |size: usize| {
             let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             let inner = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
             let server = Server::of(&config);
             let (tls, epoch, prepares) = (tls.clone(), epoch.clone(), database.prepared_statements);
-            let connector = Connector { inner, tls, server, timeout: database.connect_timeout, prepares, epoch };
-            let built = Pool::builder(connector).max_size(size.max(1)).runtime(deadpool::Runtime::Tokio1).build();
+            let (seen, timeout) = (seen.clone(), database.connect_timeout);
+            let connector = Connector { inner, tls, server, timeout, prepares, epoch, seen };
+            // The one that was given back last is the one whose memory, here and in PostgreSQL, is still at hand.
+            let built = Pool::builder(connector).max_size(size.max(1)).queue_mode(QueueMode::Lifo);
+            let built = built.runtime(deadpool::Runtime::Tokio1).build();
             built.map_err(|error| error.to_string())
         };
         let workers = options.workers.max(1);
         let share = |worker| database.pool_max / workers + usize::from(worker < database.pool_max % workers);
         let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
         let elsewhere = pool(1)?;
-        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, config, tls })
+        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, config, tls, seen })
+    }
+
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// How the connections of the workers stand.
+    pub fn connections(&self) -> Connections {
+        self.pools.iter().map(Pool::status).fold(Connections::default(), |all, status| Connections {
+            max: all.max + status.max_size,
+            open: all.open + status.size,
+            idle: all.idle + status.available,
+            waiting: all.waiting + status.waiting,
+        })
+    }
+
+    /// As [`Pools::acquired`], and how long that took.
+    pub async fn get(&self) -> Result<Pooled> {
+        let began = Instant::now();
+        let pooled = self.acquired().await;
+        self.seen.acquire.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        pooled
     }
 
     /// A free connection: the worker's own, an idle one of another worker, or the next own one to be
     /// given back.
-    pub async fn get(&self) -> Result<Pooled> {
+    async fn acquired(&self) -> Result<Pooled> {
         let Some(own) = WORKER.get().map(|worker| worker % self.pools.len()) else {
             return self.take(&self.elsewhere, self.connect_timeout).await.map_err(|error| self.unavailable(error));
         };
@@ -205,10 +255,11 @@ fn is_mostly_idle(status: deadpool::Status) -> bool {
 }
 
 impl deadpool::managed::Manager for Connector {
-    type Type = Connection;
+    // On the heap: who holds one hands it from future to future.
+    type Type = Box<Connection>;
     type Error = tokio_postgres::Error;
 
-    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+    async fn create(&self) -> Result<Box<Connection>, tokio_postgres::Error> {
         let client = Arc::new(self.inner.create().await?);
         // A connection that keeps no statements keeps no settings either; theirs come with each statement.
         if self.prepares {
@@ -217,7 +268,7 @@ impl deadpool::managed::Manager for Connector {
         }
         let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
         let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
-        Ok(Connection {
+        Ok(Box::new(Connection {
             client,
             prepared,
             prepared_in: self.epoch.load(Ordering::Acquire),
@@ -226,10 +277,11 @@ impl deadpool::managed::Manager for Connector {
             tls: self.tls.clone(),
             server: self.server.clone(),
             timeout: self.timeout,
-        })
+            seen: self.seen.clone(),
+        }))
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
+    async fn recycle(&self, connection: &mut Box<Connection>, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
         if connection.client.is_closed() {
             return Err(deadpool::managed::RecycleError::message("the connection is closed"));
         }
@@ -303,6 +355,15 @@ impl Running {
         self.connection().client.clone()
     }
 
+    /// A statement of a request. One that is marked with its trace is sent as text: its text is never the same again,
+    /// and would push what is worth keeping out of what is prepared.
+    pub async fn statement(&mut self, text: &str, observer: &Observer) -> Result<Ready> {
+        match observer.traceparent() {
+            None => self.ready(text).await,
+            Some(traceparent) => Ok(Ready::Text(format!("{text} /*traceparent='{traceparent}'*/"))),
+        }
+    }
+
     /// A statement's text, prepared on this connection where statements are.
     pub async fn ready(&mut self, text: &str) -> Result<Ready> {
         let connection = self.0.as_mut().expect("a running connection is held until it is done");
@@ -310,8 +371,10 @@ impl Running {
             return Ok(Ready::Text(text.to_owned()));
         }
         connection.forget_outdated();
-        if let Some(prepared) = connection.prepared.get(text) {
-            return Ok(Ready::Prepared(prepared.clone()));
+        let known = connection.prepared.get(text).cloned();
+        connection.seen.prepared.found(known.is_some());
+        if let Some(prepared) = known {
+            return Ok(Ready::Prepared(prepared));
         }
         match Box::pin(connection.client.prepare(text)).await {
             Ok(prepared) => {

@@ -74,6 +74,10 @@ impl Replicas {
         self.all.is_empty()
     }
 
+    pub fn pools(&self) -> impl Iterator<Item = &Pools> {
+        self.all.iter().map(|replica| &replica.pools)
+    }
+
     /// The next one in turn that may be read.
     pub fn next(&self) -> Option<&Arc<Replica>> {
         // Each thread takes turns by itself: a counter that all change would wander between the cores.

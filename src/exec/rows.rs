@@ -15,6 +15,7 @@ use super::pool::{Pooled, Running};
 use super::replicas::Replica;
 use super::{sqlstate, timeout};
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::Observer;
 use crate::plan::shape::Shape;
 use crate::sql::Statement;
 
@@ -35,6 +36,22 @@ pub struct Rows {
     permit: Option<OwnedSemaphorePermit>,
     /// Where they come from, if not from the primary.
     replica: Option<Arc<Replica>>,
+    count: Count,
+}
+
+/// How many rows were read, told at the end.
+#[derive(Default)]
+struct Count {
+    rows: u64,
+    observer: Observer,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        if self.rows > 0 {
+            self.observer.read(self.rows);
+        }
+    }
 }
 
 // === impl Rows ===
@@ -55,6 +72,7 @@ impl Rows {
             unchecked: None,
             permit: None,
             replica: None,
+            count: Count::default(),
         }
     }
 
@@ -70,7 +88,13 @@ impl Rows {
             unchecked: None,
             permit: None,
             replica: None,
+            count: Count::default(),
         }
+    }
+
+    /// Tells an observer how many rows there were.
+    pub fn counted_by(&mut self, observer: &Observer) {
+        self.count.observer = observer.clone();
     }
 
     pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
@@ -96,6 +120,7 @@ impl Rows {
     /// The next row; `None` after the last one or an error, when the connection is back in its pool.
     pub async fn next(&mut self) -> Option<Result<Row>> {
         if let Some(row) = self.kept.next() {
+            self.count.rows += 1;
             return Some(Ok(row));
         }
         // What has ended stays ended; the stream itself would take a second question for a lost connection.
@@ -125,12 +150,16 @@ impl Rows {
     /// As [`Rows::next`], for who is polled himself and keeps the time himself.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
         if let Some(row) = self.kept.next() {
+            self.count.rows += 1;
             return Poll::Ready(Some(Ok(row)));
         }
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
             match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => return Poll::Ready(Some(self.checked(row))),
+                Some(Ok(row)) => {
+                    self.count.rows += 1;
+                    return Poll::Ready(Some(self.checked(row)));
+                }
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }

@@ -43,7 +43,7 @@ pub(super) async fn start(
 ) -> Result<Rows> {
     let begin = running.ready("BEGIN READ ONLY").await?;
     let settings = running.ready(&settings_text(variables)).await?;
-    let ready = running.ready(statement.text()).await?;
+    let ready = running.statement(statement.text(), caller.observer()).await?;
     let commit = running.ready("COMMIT").await?;
     let values: Vec<Param> = variables.iter().map(|variable| Param::Text(value(variable, caller))).collect();
 

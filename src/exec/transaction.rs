@@ -77,7 +77,7 @@ impl Transaction {
         }
         let (mut calls, mut read_back) = (Vec::with_capacity(parts.len()), None);
         for (batch, _) in parts {
-            calls.push(Arc::new(running.ready(batch.statement.text()).await?));
+            calls.push(Arc::new(running.statement(batch.statement.text(), caller.observer()).await?));
             let statement = batch.statement.call().and_then(|call| call.read_back.as_ref());
             if let (Some(statement), None, true) = (statement, &read_back, grouped) {
                 read_back = Some(Arc::new(running.ready(statement.text()).await?));

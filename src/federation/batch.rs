@@ -217,6 +217,7 @@ impl<E: Encoding> EntityBatch<'_, E> {
 
     /// The rows of a group; anew when they are of another shape than planned.
     async fn group(&self, group: &Group<'_>, unique: &Unique<'_>) -> Result<Encoded> {
+        self.caller.observer().batch(&group.type_name, unique.first.len());
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.engine.generation();

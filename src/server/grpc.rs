@@ -12,6 +12,7 @@ use super::service::NOT_READY;
 use super::{Status, health};
 use crate::config::Config;
 use crate::error::{Code, Error, Stage};
+use crate::observe::Observer;
 use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
@@ -48,7 +49,7 @@ pub fn takes(status: &Status, request: &Request<Body>) -> bool {
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
     if is_preflight(&request) {
         return super::service::preflight();
     }
@@ -58,17 +59,18 @@ pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, id: &s
         let message = format!("{path} is a method of gRPC: ask it with a gRPC client (content-type: application/grpc)");
         return super::service::failure(Code::UnsupportedMediaType, &message);
     }
-    let answer = async |request| match AssertUnwindSafe(route(status, peer, request, id)).catch_unwind().await {
+    let answer = async |request| match AssertUnwindSafe(route(status, peer, request, observer)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
-            refusal(&error, id)
+            refusal(&error, observer.id())
         }
     };
     translated(request, answer).await
 }
 
-async fn route(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
+    let id = observer.id();
     let refused = |code, message: &str| refusal(&Error::new(Stage::Decode, code, message), id);
     let path = request.uri().path();
     let (service, whole) = match status {
@@ -86,6 +88,7 @@ async fn route(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -
     match service.heard(peer.address, request.method(), request.headers()).await {
         Ok((caller, wires)) => {
             let grpc = wires.grpc.as_ref().unwrap_or(whole);
+            let caller = caller.observed_by(observer.clone());
             grpc.serve(&service.engine, &caller, request, id).await
         }
         Err(turned_away) => refusal(&turned_away.error, id),

@@ -9,22 +9,27 @@ use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
 use super::connections::Peer;
 use super::metrics::metrics;
 use super::trace_context;
+use super::watched_body::WatchedBody;
 use super::wires::Wires;
 use super::{Service, Status};
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
+use crate::observe::{Beginning, Metrics, Observer, Transport};
+use crate::telemetry;
 use crate::transport::graphql::Graphql;
 use crate::transport::rest::Rest;
 
 const REQUEST_ID: &str = "x-request-id";
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What callers are told while there is nothing to serve. The reason may quote the database: it is in the log, and at
 /// `/ready` for operators.
@@ -71,26 +76,74 @@ impl Wire {
 pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
-    let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let span = trace_context::span(request.headers(), &id);
-    let mut response = served(&status, &peer, request, &id).instrument(span).await;
-    if let Ok(value) = HeaderValue::try_from(id) {
+    let observer = begin(&status, config, &peer.state.metrics, &request);
+    let mut response = served(&status, &peer, request, &observer).instrument(observer.span()).await;
+    if let Some(code) = response.extensions().get::<Code>() {
+        observer.failed(*code);
+    }
+    observer.answered(response.status().as_u16());
+    if let Some(name) = observer.name() {
+        telemetry::rename(&observer.span(), name);
+    }
+    if let Ok(value) = HeaderValue::try_from(observer.id()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    if let Some(timing) = observer.server_timing().filter(|_| config.telemetry.server_timing) {
+        response.headers_mut().extend(HeaderValue::try_from(timing).map(|value| (SERVER_TIMING, value)));
+    }
+    let mut response = watched(response, observer);
     allow_origin(config, origin, response.headers_mut());
     Ok(response)
 }
 
+/// Begins to observe a request.
+fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
+    let transport = transport(status, config, request);
+    let id = request_id(request.headers());
+    let span = trace_context::span(request, transport, &id);
+    let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
+    let (method, traceparent) = (request.method().clone(), traceparent.flatten());
+    Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
+}
+
+fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Transport {
+    #[cfg(feature = "grpc-transport")]
+    if super::grpc::takes(status, request) {
+        return Transport::Grpc;
+    }
+    #[cfg(not(feature = "grpc-transport"))]
+    let _ = status;
+    match Wire::of(request.uri().path(), config) {
+        Wire::Graphql => Transport::Graphql,
+        Wire::Rest => Transport::Rest,
+        Wire::None => Transport::Other,
+    }
+}
+
+/// Counts the bytes of an answer. What is at hand is counted at once; a stream takes its observer with it.
+fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match length.or(response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok())) {
+        Some(bytes) => {
+            observer.sent(bytes);
+            response
+        }
+        None => response.map(|body| Body::new(WatchedBody { body, observer })),
+    }
+}
+
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) -> Response<Body> {
+async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
-        return super::grpc::answer(status, peer, request, id).await;
+        // On the heap: answers of this wire would make room for those of the others, and be copied with them.
+        return Box::pin(super::grpc::answer(status, peer, request, observer)).await;
     }
+    let id = observer.id();
     let config = status.config(&peer.state.config);
     let timeout = config.server.request_timeout;
-    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer.address, request, id)).catch_unwind());
+    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, observer)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -101,12 +154,19 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, id: &str) 
     }
 }
 
-async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<Body>, id: &str) -> Response<Body> {
+async fn route(
+    status: &Status,
+    config: &Config,
+    peer: &Peer,
+    request: Request<Body>,
+    observer: &Observer,
+) -> Response<Body> {
+    let id = observer.id();
     let path = request.uri().path();
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
-        "/metrics" => return metrics(status),
+        "/metrics" => return metrics(&peer.state),
         _ => {}
     }
     let wire = Wire::of(path, config);
@@ -117,8 +177,8 @@ async fn route(status: &Status, config: &Config, peer: IpAddr, request: Request<
         Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
-    let (caller, wires) = match service.heard(peer, request.method(), request.headers()).await {
-        Ok(heard) => heard,
+    let (caller, wires) = match service.heard(peer.address, request.method(), request.headers()).await {
+        Ok((caller, wires)) => (caller.observed_by(observer.clone()), wires),
         Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
     };
     if let Some(encoding) = compression(request.headers()) {
@@ -259,7 +319,9 @@ fn found(location: &str) -> Response<Body> {
 pub(super) fn failure(code: Code, message: &str) -> Response<Body> {
     let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = json!({"code": code.name(), "message": message, "extensions": {"code": code.name()}});
-    respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}))
+    let mut response = respond(status, &json!({"error": {"code": code.name(), "message": message}, "errors": [error]}));
+    response.extensions_mut().insert(code);
+    response
 }
 
 fn respond(status: StatusCode, body: &Json) -> Response<Body> {

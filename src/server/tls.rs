@@ -102,6 +102,11 @@ async fn files(config: &Config) -> Option<(Vec<u8>, Vec<u8>)> {
     tokio::fs::read(&tls.cert_file).await.ok().zip(tokio::fs::read(&tls.key_file).await.ok())
 }
 
+/// Whether there is a certificate to show, where the configuration names one.
+pub fn showable_certificate(config: &Config) -> Result<(), Problem> {
+    certified(config).map(drop)
+}
+
 /// The certificate of the configuration with its key, which belong together.
 fn certified(config: &Config) -> Result<Option<CertifiedKey>, Problem> {
     let Some(tls) = &config.server.tls else { return Ok(None) };

@@ -1,7 +1,12 @@
 //! The trace that a request belongs to, as its caller says by W3C Trace Context: spans continue it.
 
-use http::HeaderMap;
+use axum::body::Body;
+use http::{HeaderMap, Request, Version};
 use tracing::Span;
+use tracing::field::Empty;
+
+use crate::observe::Transport;
+use crate::telemetry;
 
 const TRACEPARENT: &str = "traceparent";
 
@@ -10,17 +15,70 @@ const TRACEPARENT: &str = "traceparent";
 struct TraceParent<'h> {
     trace_id: &'h str,
     parent_id: &'h str,
+    is_sampled: bool,
 }
 
-/// The span of one request, with the trace that it continues; without one, spans of a request have no root.
-pub fn span(headers: &HeaderMap, request_id: &str) -> Span {
-    let header = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    match header.and_then(parent) {
-        Some(TraceParent { trace_id, parent_id }) => {
-            tracing::debug_span!("request", request_id, trace_id, parent_id)
-        }
-        None => Span::none(),
+/// The span of one request, by the semantic conventions for HTTP, RPC and GraphQL. What is empty is said by who finds it
+/// out. Paths stand here only where they hold no values.
+pub fn span(request: &Request<Body>, transport: Transport, request_id: &str) -> Span {
+    let span = tracing::debug_span!(
+        "request",
+        request_id,
+        trace_id = Empty,
+        parent_id = Empty,
+        otel.kind = "server",
+        otel.name = Empty,
+        otel.status_code = Empty,
+        http.request.method = request.method().as_str(),
+        http.response.status_code = Empty,
+        http.route = Empty,
+        url.path = Empty,
+        network.protocol.version = Empty,
+        rpc.system = Empty,
+        rpc.service = Empty,
+        rpc.method = Empty,
+        rpc.grpc.status_code = Empty,
+        graphql.operation.type = Empty,
+        graphql.operation.name = Empty,
+        error.type = Empty,
+    );
+    if span.is_disabled() {
+        return span;
     }
+    if let Some(parent) = sent(request.headers()) {
+        span.record("trace_id", parent.trace_id).record("parent_id", parent.parent_id);
+        telemetry::follow(&span, request.headers());
+    }
+    let (method, path) = (request.method(), request.uri().path());
+    match transport {
+        Transport::Graphql => {
+            span.record("otel.name", format!("{method} {path}")).record("url.path", path).record("http.route", path);
+        }
+        Transport::Grpc => {
+            span.record("rpc.system", "grpc").record("otel.name", "grpc");
+        }
+        Transport::Rest | Transport::Other => _ = span.record("otel.name", method.as_str()),
+    }
+    let version = match request.version() {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1.0",
+        _ => "1.1",
+    };
+    span.record("network.protocol.version", version);
+    span
+}
+
+/// What statements of a request are marked with: the span that is sent, else what the caller says; nothing where the
+/// trace is not sampled.
+pub fn traceparent(span: &Span, headers: &HeaderMap) -> Option<String> {
+    telemetry::traceparent(span).or_else(|| {
+        let parent = sent(headers).filter(|parent| parent.is_sampled)?;
+        Some(format!("00-{}-{}-01", parent.trace_id, parent.parent_id))
+    })
+}
+
+fn sent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
+    parent(headers.get(TRACEPARENT)?.to_str().ok()?)
 }
 
 /// A header that is not as the specification has it is taken for none (section 2.3).
@@ -34,7 +92,8 @@ fn parent(header: &str) -> Option<TraceParent<'_>> {
     // Versions to come may have more behind the four parts; `ff` is none.
     let is_version = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
     let is_valid = is_version && is_given(trace_id, 32) && is_given(parent_id, 16) && is_hex(flags, 2);
-    is_valid.then_some(TraceParent { trace_id, parent_id })
+    let is_sampled = u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1);
+    is_valid.then_some(TraceParent { trace_id, parent_id, is_sampled })
 }
 
 #[cfg(test)]
@@ -51,9 +110,11 @@ mod tests {
 
     #[test]
     fn headers() {
-        let found = Some(TraceParent { trace_id: TRACE, parent_id: PARENT });
-        for good in ["00-{t}-{p}-01", "00-{t}-{p}-00", "cc-{t}-{p}-01-what-comes"] {
-            assert_eq!(parent(&good.replace("{t}", TRACE).replace("{p}", PARENT)), found, "{good}");
+        let found = |is_sampled| Some(TraceParent { trace_id: TRACE, parent_id: PARENT, is_sampled });
+        for (good, is_sampled) in
+            [("00-{t}-{p}-01", true), ("00-{t}-{p}-00", false), ("cc-{t}-{p}-03-what-comes", true)]
+        {
+            assert_eq!(parent(&good.replace("{t}", TRACE).replace("{p}", PARENT)), found(is_sampled), "{good}");
         }
         let zeros = "0".repeat(32);
         for bad in [
@@ -98,11 +159,13 @@ mod tests {
             .with_ansi(false)
             .with_writer(move || to.clone())
             .finish();
-        let mut headers = HeaderMap::new();
-        headers.insert(TRACEPARENT, HeaderValue::try_from(format!("00-{TRACE}-{PARENT}-01")).unwrap());
+        let mut request = Request::new(Body::empty());
+        let untraced = Request::new(Body::empty());
+        let header = HeaderValue::try_from(format!("00-{TRACE}-{PARENT}-01")).unwrap();
+        request.headers_mut().insert(TRACEPARENT, header);
         tracing::subscriber::with_default(subscriber, || {
-            span(&headers, "r1").in_scope(|| tracing::error!("something failed"));
-            span(&HeaderMap::new(), "r2").in_scope(|| tracing::error!("something else"));
+            span(&request, Transport::Rest, "r1").in_scope(|| tracing::error!("something failed"));
+            span(&untraced, Transport::Rest, "r2").in_scope(|| tracing::error!("something else"));
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = text.lines().collect();

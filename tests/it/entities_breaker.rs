@@ -173,7 +173,7 @@ async fn what_does_not_count() {
 async fn settings() {
     let database = crate::subgraph::database();
     let off = Api::with(&database, &schema(), "[federation.circuit_breaker]\nenabled = false\n").await;
-    assert!(!off.get("/metrics").await.text().contains("entity="));
+    assert!(!off.get("/metrics").await.text().contains("breaker_state{entity="));
     let config =
         crate::service::config(&database.url(), "[[federation.circuit_breaker.per_database]]\ndatabase = \"Usr\"\n");
     let opened = fraiseql::server::Service::open(&config, &crate::service::compiled(&schema()), 1).await;

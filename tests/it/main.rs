@@ -20,6 +20,8 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod deploying;
+mod doctor;
 mod entities;
 mod entities_breaker;
 mod entities_requires;
@@ -52,6 +54,8 @@ mod grpc_streams;
 mod grpc_writes;
 mod hidden;
 mod identity;
+mod logs;
+mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
 mod mutation_batches;
@@ -75,3 +79,5 @@ mod rest_writes;
 mod same_answer;
 mod session_variables;
 mod tls;
+#[cfg(feature = "grpc-transport")]
+mod traces;

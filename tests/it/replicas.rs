@@ -21,8 +21,7 @@ const SQL: &str = "\
     CREATE VIEW v_slow AS SELECT 1 AS pk_slow, 's'::text AS id, current_setting('cluster_name') || pg_sleep(0.3)::text AS name; \
     CREATE VIEW v_long AS SELECT n AS pk_long, n::text AS id, repeat('x', 100) || pg_sleep(0.001)::text AS name FROM generate_series(1, 500) n; \
     CREATE FUNCTION fn_create_note(p_name text) RETURNS uuid LANGUAGE sql AS $$ INSERT INTO tb_note (name) VALUES (p_name) RETURNING id $$; \
-    CREATE FUNCTION fn_delete_note(p_id uuid) RETURNS boolean LANGUAGE sql AS $$ \
-        WITH gone AS (DELETE FROM tb_note WHERE id = p_id RETURNING 1) SELECT count(*) > 0 FROM gone $$;";
+    CREATE FUNCTION fn_delete_note(p_id uuid) RETURNS uuid LANGUAGE sql AS $$ DELETE FROM tb_note WHERE id = p_id RETURNING id $$;";
 
 fn schema() -> Json {
     let roots = [

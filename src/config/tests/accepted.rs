@@ -316,6 +316,8 @@ key = "subject"
 log = "warn,fraiseql=debug"
 log_format = "json"
 otlp_endpoint = "http://otel:4317"
+sql_comment = true
+server_timing = true
 "#;
 
 #[test]

@@ -10,6 +10,7 @@ use super::variables::Given;
 use crate::error::{Code, Error, Stage};
 use crate::federation::batch::{EntityBatch, JsonRows};
 use crate::intent::value::Values;
+use crate::observe::ENTITIES;
 use crate::schema::name::Name;
 use crate::transport::body::Budget;
 use crate::transport::entities::list;
@@ -26,6 +27,7 @@ impl Exchange<'_> {
     }
 
     pub(super) async fn entities(&self, root: &Root, asked: &EntityRoot, given: &Given, budget: &Budget) -> Answer {
+        self.caller.observer().asks(ENTITIES);
         let representations = asked.representations(given);
         let max = self.graphql.options.representations_max;
         if representations.len() > max {
@@ -54,9 +56,11 @@ impl Exchange<'_> {
         let path = |index: usize| vec![Json::String(root.key.to_string()), json!(index)];
         let mut errors: Vec<GraphqlError> = Vec::with_capacity(refused.len());
         for (index, error) in refused {
+            self.caller.observer().failed(error.code);
             errors.push(GraphqlError::of(error, path(index), root.location, self.id));
         }
         for mismatch in answered.mismatches() {
+            self.caller.observer().failed(Code::DataMismatch);
             errors.push(mismatch_error(&mismatch, &root.key, root.location, self.id));
         }
         Answer { value: Some(value), errors, open_secs: answered.all_open() }

@@ -22,6 +22,7 @@ use crate::auth::Caller;
 use crate::engine::{Engine, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
+use crate::observe::SERVICE;
 use crate::transport::body::{Budget, Chunks};
 
 /// Roots of one document that hold a connection at the same time.
@@ -52,7 +53,8 @@ impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
     pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let trace = self.traced.then(Trace::start);
-        let decode = tracing::debug_span!("decode").entered();
+        let observer = self.caller.observer();
+        let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
         let text = self.graphql.text(&request)?;
         let document = self.graphql.document(&text)?;
         let operation = document.operation(request.operation_name.as_deref())?;
@@ -74,6 +76,10 @@ impl Exchange<'_> {
             &kept
         };
         self.check_length(roots)?;
+        observer.note("graphql.operation.type", || root_type.to_ascii_lowercase());
+        if let Some(name) = &operation.definition.name {
+            observer.note("graphql.operation.name", || name.to_string());
+        }
         drop(decode);
 
         let mut answers = Vec::with_capacity(roots.len());
@@ -173,6 +179,7 @@ impl Exchange<'_> {
             }
             RootKind::Introspection => return Answer { value: None, errors: Vec::new(), open_secs: None },
             RootKind::Service(parts) => {
+                self.caller.observer().asks(SERVICE);
                 let mut value = Chunks::default();
                 value.push(self.graphql.service(parts).to_string().as_bytes());
                 return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
@@ -182,8 +189,14 @@ impl Exchange<'_> {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
-            RootKind::Read { form, sites } => read(&schema, form, sites, given).map(Intent::Read),
-            RootKind::Mutate { form, sites } => mutate(&schema, form, sites, given).map(Intent::Mutate),
+            RootKind::Read { form, sites } => {
+                self.caller.observer().asks(form.name());
+                read(&schema, form, sites, given).map(Intent::Read)
+            }
+            RootKind::Mutate { form, sites } => {
+                self.caller.observer().asks(form.name());
+                mutate(&schema, form, sites, given).map(Intent::Mutate)
+            }
         };
         let intent = match intent {
             Ok(intent) => intent,
@@ -195,6 +208,7 @@ impl Exchange<'_> {
                 let errors: Vec<GraphqlError> =
                     errors.map(|mismatch| mismatch_error(mismatch, &root.key, root.location, self.id)).collect();
                 if !errors.is_empty() {
+                    self.caller.observer().failed(Code::DataMismatch);
                     tracing::warn!(request_id = self.id, root = &*root.key, "{}", errors[0].message);
                 }
                 Answer { value: Some(encoded.value).filter(|_| !encoded.nulled), errors, open_secs: None }
@@ -210,9 +224,13 @@ impl Exchange<'_> {
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
-            match encode(outcome, budget).instrument(tracing::debug_span!("encode")).await {
+            let encoded = {
+                let _timed = self.caller.observer().time(Stage::Encode);
+                encode(outcome, budget).instrument(tracing::debug_span!("encode")).await
+            };
+            match encoded {
                 Err(error) if error.can_be_asked_again() && tries > 0 => {
-                    self.engine.recover(self.caller, seen, &error).await?;
+                    Box::pin(self.engine.recover(self.caller, seen, &error)).await?;
                 }
                 result => return result,
             }
@@ -221,6 +239,7 @@ impl Exchange<'_> {
     }
 
     pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
+        self.caller.observer().failed(error.code);
         if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }

@@ -183,7 +183,10 @@ impl Graphql {
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
-                    answers.push(exchange.run(request, &budget).await);
+                    let answer = Box::pin(exchange.run(request, &budget)).await;
+                    let failure = answer.as_ref().err();
+                    failure.inspect(|failure| caller.observer().failed(failure.code()));
+                    answers.push(answer);
                 }
                 respond(200, media, batch(answers))
             }
@@ -325,6 +328,7 @@ fn refusal(failure: &Failure, media: MediaType) -> Response<Body> {
         MediaType::GraphqlResponse => 400,
     });
     let mut response = respond(status, media, vec![Bytes::from(failure.body())]);
+    response.extensions_mut().insert(failure.code());
     if let Some(allow) = failure.allow {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     }

@@ -120,6 +120,13 @@ impl Failure {
         Failure { status: Some(400), ..Failure::of("BAD_REQUEST", vec![GraphqlError::new(message)]) }
     }
 
+    /// GraphQL has more names than there are codes: those of its own say that the request was wrong.
+    pub fn code(&self) -> Code {
+        let name = self.errors.first().map_or("", |error| error.code);
+        let known = Code::ALL.into_iter().find(|code| code.name() == name);
+        known.unwrap_or(if name == "PERSISTED_QUERY_NOT_FOUND" { Code::NotFound } else { Code::InvalidArgument })
+    }
+
     pub fn body(&self) -> Vec<u8> {
         let errors: Vec<Json> = self.errors.iter().map(GraphqlError::to_json).collect();
         json!({ "errors": errors }).to_string().into_bytes()

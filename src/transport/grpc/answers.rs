@@ -12,6 +12,7 @@ use crate::codec::protobuf::{self, Layout};
 use crate::codec::{self, Row, Trail};
 use crate::engine::{Change, Outcome};
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::Observer;
 use crate::schema::lock::{Lock, field_name};
 use crate::schema::model::{Endpoint, Scalar};
 use crate::schema::{Kind, Schema};
@@ -25,7 +26,7 @@ pub struct Answers {
     content: u32,
     encoding: Encoding,
     bytes_max: usize,
-    request_id: String,
+    observer: Observer,
 }
 
 /// What became of one command.
@@ -44,7 +45,7 @@ impl Answers {
         mutation: &Endpoint,
         encoding: Encoding,
         bytes_max: usize,
-        request_id: &str,
+        observer: &Observer,
     ) -> Result<Answers> {
         let number = |name: &str| {
             let found = lock.field(&method.response, &field_name(name)).map(|member| member.number);
@@ -61,7 +62,7 @@ impl Answers {
             content: number(content_name(schema, mutation))?,
             encoding,
             bytes_max,
-            request_id: request_id.to_owned(),
+            observer: observer.clone(),
         })
     }
 
@@ -73,7 +74,7 @@ impl Answers {
             Done::Failed(error) => self.failed(error, out),
         };
         if let Err(error) = written {
-            super::report(&error, &self.request_id);
+            super::report(&error, &self.observer);
             out.truncate(start);
             // A failure is a few texts of our own, so that a second one cannot follow.
             let _ = self.failed(&error, out);
@@ -100,7 +101,7 @@ impl Answers {
 
     fn failed(&self, error: &Error, out: &mut Vec<u8>) -> Result<()> {
         let start = frame::open(out);
-        self.refused(error.code, &told(error, &self.request_id), out);
+        self.refused(error.code, &told(error, self.observer.id()), out);
         frame::close(start, self.encoding, self.bytes_max, out)
     }
 

@@ -331,6 +331,11 @@ impl MethodKind {
         }
     }
 
+    /// Rows are asked by their keys.
+    pub fn is_of_entities(self) -> bool {
+        matches!(self, MethodKind::BatchGet | MethodKind::Resolve)
+    }
+
     /// Something is changed.
     pub fn is_write(self) -> bool {
         match self {

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::rows::{Filled, Messages};
 use super::status::{status, trailers};
 use crate::error::{Code, Error, Stage};
+use crate::observe::Observer;
 
 /// A body that is at hand: its data, then its trailers.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ struct Source {
     messages: Option<Messages>,
     /// Why they were given up.
     failed: Option<Error>,
-    request_id: String,
+    observer: Observer,
     polled: Instant,
     /// The database is waited for, not the client.
     waits_for_rows: bool,
@@ -51,7 +52,7 @@ pub struct Made {
     chunks: mpsc::Receiver<Bytes>,
     /// What the task ended with; nothing when it panicked.
     end: oneshot::Receiver<Result<(), Error>>,
-    request_id: String,
+    observer: Observer,
     done: bool,
 }
 
@@ -91,11 +92,11 @@ impl Body for Whole {
 
 impl Streamed {
     /// A body whose first messages have been made already.
-    pub fn new(first: Bytes, messages: Messages, patience: Patience, request_id: &str) -> Streamed {
+    pub fn new(first: Bytes, messages: Messages, patience: Patience, observer: &Observer) -> Streamed {
         let source = Source {
             messages: Some(messages),
             failed: None,
-            request_id: request_id.to_owned(),
+            observer: observer.clone(),
             polled: Instant::now(),
             waits_for_rows: false,
             waker: None,
@@ -132,8 +133,8 @@ impl Body for Streamed {
 // === impl Made ===
 
 impl Made {
-    pub fn new(chunks: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Result<(), Error>>, request_id: &str) -> Made {
-        Made { chunks, end, request_id: request_id.to_owned(), done: false }
+    pub fn new(chunks: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Result<(), Error>>, observer: &Observer) -> Made {
+        Made { chunks, end, observer: observer.clone(), done: false }
     }
 }
 
@@ -156,8 +157,8 @@ impl Body for Made {
         });
         self.done = true;
         let status = ended.err().map(|error| {
-            super::report(&error, &self.request_id);
-            status(&error, &self.request_id)
+            super::report(&error, &self.observer);
+            status(&error, self.observer.id())
         });
         Poll::Ready(Some(Ok(Frame::trailers(trailers(status.as_ref())))))
     }
@@ -188,8 +189,8 @@ impl Source {
 
     fn end(&mut self) -> Frame<Bytes> {
         let status = self.failed.take().map(|error| {
-            super::report(&error, &self.request_id);
-            status(&error, &self.request_id)
+            super::report(&error, &self.observer);
+            status(&error, self.observer.id())
         });
         Frame::trailers(trailers(status.as_ref()))
     }

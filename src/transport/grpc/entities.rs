@@ -56,7 +56,9 @@ pub fn untyped() -> impl Iterator<Item = Method> {
 /// Answers a batch that came in one message.
 pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<Answer> {
     let options = &grpc.options;
+    let decode = call.caller.observer().time(Stage::Decode);
     let mut given = grpc.methods.decoder.decode(&call.method.request, message)?;
+    drop(decode);
     let schema = call.engine.schema_for(call.caller);
     let prepared = grpc.methods.entities(&schema, call.method, given.get(READ_MASK))?;
     let keys = match given.shift_remove(KEYS) {
@@ -95,7 +97,6 @@ pub fn resolve(
         bytes_max: grpc.options.message_bytes_max,
         deadline: call.deadline,
         idle: grpc.options.stream_idle_timeout,
-        id: call.id.to_owned(),
     };
     let frames = stream::unfold(Some(portions), |portions| async move {
         let mut portions = portions?;
@@ -104,8 +105,9 @@ pub fn resolve(
             Ok(Some(data)) => (Ok(Frame::data(data)), Some(portions)),
             Ok(None) => (Ok(Frame::trailers(trailers(None))), None),
             Err(error) => {
-                super::report(&error, &portions.id);
-                (Ok(Frame::trailers(trailers(Some(&status(&error, &portions.id))))), None)
+                let observer = portions.caller.observer();
+                super::report(&error, observer);
+                (Ok(Frame::trailers(trailers(Some(&status(&error, observer.id()))))), None)
             }
         })
     });
@@ -124,7 +126,6 @@ struct Portions {
     bytes_max: usize,
     deadline: Option<Instant>,
     idle: Duration,
-    id: String,
 }
 
 // === impl Portions ===
@@ -313,8 +314,14 @@ impl Batch<'_> {
                 }
                 Entity::Row(message) => protobuf::field(tags.entity, message, out),
                 Entity::Missing => {}
-                Entity::Nulled => write_error(&tags, &mismatch(&mismatches, index), out),
-                Entity::Failed(error) => write_error(&tags, error, out),
+                Entity::Nulled => {
+                    self.caller.observer().failed(Code::DataMismatch);
+                    write_error(&tags, &mismatch(&mismatches, index), out);
+                }
+                Entity::Failed(error) => {
+                    self.caller.observer().failed(error.code);
+                    write_error(&tags, error, out);
+                }
             }
             sequence.close(start, out)?;
             // One row may stand there many times.

@@ -47,9 +47,16 @@ pub use self::serve::{Grpc, Options, is_grpc, refusal};
 #[cfg(feature = "grpc-transport")]
 pub use self::web::translated;
 
-/// Tells the log of errors that are not the caller's.
+/// Tells of an error: its request's observer, and the log where it is not the caller's.
 #[cfg(feature = "grpc-transport")]
-fn report(error: &crate::error::Error, request_id: &str) {
+fn report(error: &crate::error::Error, observer: &crate::observe::Observer) {
+    observer.failed(error.code);
+    observer.note("rpc.grpc.status_code", || status::code_of(error) as i64);
+    log(error, observer.id());
+}
+
+#[cfg(feature = "grpc-transport")]
+fn log(error: &crate::error::Error, request_id: &str) {
     use crate::error::Code;
     if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
         tracing::error!(request_id, "{error}");

@@ -15,6 +15,7 @@ use tonic::body::Body as TonicBody;
 use tonic_reflection::server::Error as ReflectionError;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
+use tracing::Instrument;
 
 use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
 use super::body::{DEADLINE, Made, Patience, Streamed, Whole};
@@ -31,6 +32,7 @@ use crate::codec::protobuf::{Layout, Tag};
 use crate::engine::{Engine, Outcome, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Intent, Mutate, Read};
+use crate::observe::ENTITIES;
 use crate::problem::{Problem, did_you_mean};
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
@@ -81,8 +83,13 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// The answer of a request that nobody can serve.
 pub fn refusal(error: &Error, request_id: &str) -> Response<Body> {
-    report(error, request_id);
+    super::log(error, request_id);
+    refused(error, request_id)
+}
+
+fn refused(error: &Error, request_id: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(error.code);
     *response.headers_mut() = trailers(Some(&status(error, request_id)));
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
     response
@@ -178,7 +185,10 @@ impl Grpc {
         let encoding = Encoding::of_request(request.headers());
         let mut response = match self.answer(engine, caller, request, &encoding, id).await {
             Ok(response) => response,
-            Err(error) => refusal(&error, id),
+            Err(error) => {
+                report(&error, caller.observer());
+                refused(&error, id)
+            }
         };
         if encoding.is_err() {
             response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
@@ -196,6 +206,14 @@ impl Grpc {
     ) -> Result<Response<Body>> {
         let (parts, body) = request.into_parts();
         let method = self.method(parts.uri.path())?;
+        let observer = caller.observer();
+        observer.asks(if method.kind.is_of_entities() { ENTITIES } else { &method.endpoint });
+        if let Some((service, name)) = parts.uri.path().trim_start_matches('/').split_once('/') {
+            observer.note("rpc.service", || service);
+            observer.note("rpc.method", || name);
+            observer.named(|| format!("{service}/{name}"));
+            observer.note("rpc.grpc.status_code", || 0);
+        }
         if parts.method != HttpMethod::POST {
             return Err(Error::new(Stage::Decode, Code::MethodNotAllowed, "gRPC is asked by POST"));
         }
@@ -224,11 +242,17 @@ impl Grpc {
             }
             let schema = engine.schema_for(caller);
             if method.kind.is_write() {
+                let decode = observer.time(Stage::Decode);
                 let command = self.methods.command(&schema, method, &message)?;
                 let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
+                drop(decode);
                 return self.command(&call, Mutate { dry_run: modes.dry_run, ..mutate }).await;
             }
-            self.ask(&call, self.methods.decode(&schema, method, &message)?).await
+            let read = {
+                let (_timed, _span) = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
+                self.methods.decode(&schema, method, &message)?
+            };
+            self.ask(&call, read).await
         };
         let limit = now + self.options.request_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
@@ -280,11 +304,13 @@ impl Grpc {
             | MethodKind::Resolve => return self.one(call, intent).await,
         };
         let outcome = call.engine.answer(call.caller, intent, Pace::Stream).await?;
+        let _timed = call.caller.observer().time(Stage::Encode);
         let layout = self.layout(&outcome)?;
         let (_, rows) = outcome.into_parts();
         let mut messages = Messages::new(rows, layout, packing, call.encoding, self.options.message_bytes_max);
         // What goes wrong before the first message can be told without one, and small lists end here.
-        let Filled { data, end } = std::future::poll_fn(|context| messages.poll(context)).await;
+        let filled = std::future::poll_fn(|context| messages.poll(context));
+        let Filled { data, end } = filled.instrument(tracing::debug_span!("encode")).await;
         match end {
             Some(Err(error)) if data.is_empty() => Err(error),
             Some(end) => Ok(Answer::Whole(data, end.err())),
@@ -294,9 +320,11 @@ impl Grpc {
 
     async fn one(&self, call: &Call<'_>, intent: &Intent) -> Result<Answer> {
         let outcome = call.engine.answer(call.caller, intent, Pace::Answer).await?;
+        let _timed = call.caller.observer().time(Stage::Encode);
         let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
-        match single(&mut rows, &layout, call.encoding, self.options.message_bytes_max).await? {
+        let single = single(&mut rows, &layout, call.encoding, self.options.message_bytes_max);
+        match single.instrument(tracing::debug_span!("encode")).await? {
             Some(message) => Ok(Answer::Whole(message, None)),
             None => {
                 let message = format!("{} found no {}", call.method.name, call.method.response);
@@ -324,14 +352,14 @@ impl Grpc {
         let body = match answer {
             Answer::Whole(data, error) => {
                 let status = error.map(|error| {
-                    report(&error, call.id);
+                    report(&error, call.caller.observer());
                     status(&error, call.id)
                 });
                 Body::new(Whole::new(data, trailers(status.as_ref())))
             }
             Answer::Streamed(first, messages) => {
                 let patience = Patience { deadline: call.deadline, idle: self.options.stream_idle_timeout };
-                Body::new(Streamed::new(first, *messages, patience, call.id))
+                Body::new(Streamed::new(first, *messages, patience, call.caller.observer()))
             }
             Answer::Made(made) => Body::new(made),
         };

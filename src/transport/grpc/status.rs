@@ -11,11 +11,7 @@ const DOMAIN: &str = "fraiseql";
 
 /// The status of an error. Errors of our own are told with the request's id only; their text is logged.
 pub fn status(error: &Error, request_id: &str) -> Status {
-    let code = match error.code {
-        // Of what is in conflict, clients know this one by a code of its own.
-        Code::Conflict if error.duplicate => GrpcCode::AlreadyExists,
-        code => grpc_code(code),
-    };
+    let code = code_of(error);
     let message = told(error, request_id);
     let mut details = Vec::new();
     if let Some(argument) = error.argument.as_ref().filter(|argument| !argument.is_empty()) {
@@ -56,6 +52,15 @@ pub fn trailers(status: Option<&Status>) -> HeaderMap {
         trailers.insert("grpc-status", HeaderValue::from(GrpcCode::Internal as u16));
     }
     trailers
+}
+
+/// The code that an error is told with.
+pub fn code_of(error: &Error) -> GrpcCode {
+    match error.code {
+        // Of what is in conflict, clients know this one by a code of its own.
+        Code::Conflict if error.duplicate => GrpcCode::AlreadyExists,
+        code => grpc_code(code),
+    }
 }
 
 /// The one table from our codes to gRPC's.

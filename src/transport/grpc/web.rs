@@ -21,6 +21,6 @@ where
         let answered = answer(request.map(Body::new));
         async { Ok::<_, Infallible>(answered.await) }
     });
-    let answered = GrpcWebLayer::new().layer(inner).oneshot(request).await;
+    let answered = Box::pin(GrpcWebLayer::new().layer(inner).oneshot(request)).await;
     answered.map_or_else(|never| match never {}, |response| response.map(Body::new))
 }

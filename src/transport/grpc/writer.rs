@@ -57,7 +57,6 @@ pub struct Writer {
     pub deadline: Option<Instant>,
     /// How long the client may read nothing.
     pub idle: Duration,
-    pub id: String,
 }
 
 /// The next commands of a stream, and how the stream has ended if it has.
@@ -79,7 +78,7 @@ impl Writer {
     pub fn start(self, mut incoming: Incoming) -> Made {
         let (sender, chunks) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
-        let body = Made::new(chunks, ended, &self.id);
+        let body = Made::new(chunks, ended, self.caller.observer());
         let deadline = self.deadline;
         tokio::spawn(async move {
             let work = async {
@@ -198,6 +197,7 @@ impl Writer {
     }
 
     fn decode(&self, message: &[u8]) -> Result<Command> {
+        let _timed = self.caller.observer().time(Stage::Decode);
         self.grpc.methods.command(&self.engine.schema_for(&self.caller), &self.method, message)
     }
 
@@ -251,7 +251,7 @@ impl Writer {
             if let Done::Failed(error) = &done
                 && logged.as_ref().is_none_or(|logged| !Arc::ptr_eq(logged, error))
             {
-                super::report(error, &self.id);
+                super::report(error, self.caller.observer());
                 logged = Some(error.clone());
             }
             self.answers.put(&done, &mut out);

@@ -49,6 +49,7 @@ impl Grpc {
     pub(super) async fn command(&self, call: &Call<'_>, mutate: Mutate) -> Result<Answer> {
         let answers = self.answers(call)?;
         let outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
+        let _timed = call.caller.observer().time(Stage::Encode);
         let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
         for done in done(outcome, &layout).await? {
@@ -83,7 +84,6 @@ impl Grpc {
             is_set: returns_set && mutation.returns == Returns::Many,
             deadline: call.deadline,
             idle: self.options.stream_idle_timeout,
-            id: call.id.to_owned(),
         };
         Ok(Answer::Made(writer.start(incoming)))
     }
@@ -92,6 +92,6 @@ impl Grpc {
         let schema = call.engine.schema_for(call.caller);
         let mutation = mutation(&schema, call.method)?;
         let bytes_max = self.options.message_bytes_max;
-        Answers::new(&schema, &self.lock, call.method, mutation, call.encoding, bytes_max, call.id)
+        Answers::new(&schema, &self.lock, call.method, mutation, call.encoding, bytes_max, call.caller.observer())
     }
 }

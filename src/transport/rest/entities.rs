@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::federation::batch::{EntityBatch, JsonRows, REPRESENTATION_BYTES, Wanted};
 use crate::intent::selection::{Selection, TYPENAME};
 use crate::intent::value::{Values, shown};
+use crate::observe::ENTITIES;
 use crate::problem::did_you_mean;
 use crate::schema::Schema;
 use crate::schema::model::{Endpoint, Model, Returns};
@@ -105,7 +106,7 @@ fn endpoint(name: &Name) -> Endpoint {
 impl Exchange<'_> {
     pub(super) async fn batch_get(&self, name: &Name, body: Body) -> Result<Response<Body>, Failure> {
         match self.parts.method {
-            Method::POST => {}
+            Method::POST => self.caller.observer().asks(ENTITIES),
             Method::OPTIONS => return Ok(options(ALLOW)),
             _ => {
                 let message = format!("{} takes {ALLOW}, not {}", self.parts.uri.path(), self.parts.method);
@@ -119,7 +120,9 @@ impl Exchange<'_> {
         let bytes = self.bytes(body, settings.body_bytes_max.saturating_add(extra)).await?;
         self.check_json()?;
         let schema = self.engine.schema_for(self.caller);
+        let decode = self.caller.observer().time(Stage::Decode);
         let asked = Asked::read(&schema, name, &bytes)?;
+        drop(decode);
         if asked.representations.len() > settings.representations_max {
             let max = settings.representations_max;
             let message =
@@ -157,6 +160,7 @@ impl Exchange<'_> {
         let (list, refused) = list(&answered, &Budget::new(settings.response_bytes_max))?;
         let mut errors: Vec<Json> = Vec::new();
         for (index, error) in refused {
+            self.caller.observer().failed(error.code);
             errors.push(json!({"index": index, "code": error.code.name(), "message": error.message}));
         }
         errors.extend(answered.mismatches().chunk_by(|one, next| one.path.first() == next.path.first()).map(mismatch));

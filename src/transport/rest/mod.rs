@@ -47,7 +47,7 @@ use self::routes::Table;
 pub use self::select::SelectLimits;
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Stage};
 use crate::intent::Intent;
 use crate::intent::value::Values;
 use crate::schema::Schema;
@@ -256,7 +256,7 @@ impl Exchange<'_> {
         let path = self.parts.uri.path();
         let below = path.strip_prefix(self.rest.options.path.as_str()).unwrap_or(path);
         if let Some(entity) = self.rest.entities.find(below) {
-            return self.batch_get(entity, body).await;
+            return Box::pin(self.batch_get(entity, body)).await;
         }
         if self.parts.method == Method::OPTIONS
             && let Some(found) = self.rest.table.find(below)
@@ -267,10 +267,12 @@ impl Exchange<'_> {
             return Ok(response);
         }
         let (route, values) = self.rest.route(&self.parts.method, below, path)?;
+        let observer = self.caller.observer();
+        self.rest.table.tell(observer, route, &self.parts.method, &self.rest.options.path);
         let schema = self.engine.schema_for(self.caller);
         let endpoint = self.rest.endpoint(&schema, route)?;
         if self.rest.table.route(route).is_mutation {
-            return self.write(body, route, &values, &schema, endpoint).await;
+            return Box::pin(self.write(body, route, &values, &schema, endpoint)).await;
         }
         let media = Media::of(&self.parts.headers, Media::of_endpoint(&schema, endpoint))?;
         let preferences = Preferences::of(&self.parts.headers);
@@ -280,13 +282,13 @@ impl Exchange<'_> {
         if self.parts.method == Method::POST {
             given.extend(self.members(body).await?);
         }
-        let decode = tracing::debug_span!("decode").entered();
+        let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
         let decoded = self.rest.decode(&schema, endpoint, route, &values, given, wanted)?;
         let is_counted = mode_of(&schema, endpoint, wanted) == Mode::Counted;
         drop(decode);
         drop(schema);
         match decoded.answer {
-            Answer::Stream => self.stream(Intent::Read(decoded.read), media).await,
+            Answer::Stream => Box::pin(self.stream(Intent::Read(decoded.read), media)).await,
             answer => {
                 let mut response = self.json(Intent::Read(decoded.read), answer, Asked { path, query }).await?;
                 if is_counted {
@@ -368,11 +370,15 @@ impl Exchange<'_> {
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
+        let _timed = self.caller.observer().time(Stage::Encode);
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
             Err(failure) if failure.error.can_be_asked_again() => {
-                self.engine.recover(self.caller, seen, &failure.error).await?;
-                encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await?
+                let again = async {
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
+                    encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await
+                };
+                Box::pin(again).await?
             }
             result => result?,
         };
@@ -404,11 +410,11 @@ impl Exchange<'_> {
         }
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-        let opened = match stream::open(outcome, media, self.id).await {
+        let opened = match stream::open(outcome, media, self.caller.observer()).await {
             Err(failure) if failure.error.can_be_asked_again() => {
                 self.engine.recover(self.caller, seen, &failure.error).await?;
                 let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-                stream::open(outcome, media, self.id).await?
+                stream::open(outcome, media, self.caller.observer()).await?
             }
             result => result?,
         };

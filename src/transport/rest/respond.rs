@@ -69,6 +69,7 @@ impl Failure {
         self.log(request_id);
         let body = json!({"error": self.to_json(request_id)});
         let mut response = json_response(&body);
+        response.extensions_mut().insert(self.error.code);
         *response.status_mut() =
             StatusCode::from_u16(self.error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::observe::Observer;
 use crate::schema::model::{Endpoint, Model};
 use crate::schema::name::Name;
 use crate::schema::routes::{Method, Route, parameters, routes};
@@ -74,6 +75,15 @@ impl Table {
 
     pub fn route(&self, position: usize) -> &Route {
         &self.routes[position]
+    }
+
+    /// Tells what a request asks, and by which route; paths themselves hold values.
+    pub fn tell(&self, observer: &Observer, position: usize, method: &http::Method, prefix: &str) {
+        let Route { endpoint, path, .. } = &self.routes[position];
+        observer.asks(endpoint);
+        observer.note("url.path", || format!("{prefix}{path}"));
+        observer.note("http.route", || format!("{prefix}{path}"));
+        observer.named(|| format!("{method} {prefix}{path}"));
     }
 
     /// The first route of a query.

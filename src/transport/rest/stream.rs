@@ -18,6 +18,7 @@ use super::respond::Failure;
 use crate::codec::{self, Shape, Stop, Trail};
 use crate::engine::{Outcome, Rows};
 use crate::error::{Code, Result};
+use crate::observe::Observer;
 
 /// Size at which a chunk is handed over; sooner when no row is waiting.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -37,7 +38,7 @@ struct Writer {
     scratch: Vec<u8>,
     trail: Trail,
     row: usize,
-    request_id: String,
+    observer: Observer,
 }
 
 /// What the task hands over. A channel that closes without an end was cut off.
@@ -47,14 +48,14 @@ enum Part {
 }
 
 /// Reads the first row, after which nothing can be taken back.
-pub async fn open(mut outcome: Outcome, media: Media, request_id: &str) -> Result<Stream, Failure> {
+pub async fn open(mut outcome: Outcome, media: Media, observer: &Observer) -> Result<Stream, Failure> {
     let mut writer = Writer {
         media,
         buffer: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8),
         scratch: Vec::new(),
         trail: Trail::default(),
         row: 0,
-        request_id: request_id.to_owned(),
+        observer: observer.clone(),
     };
     if media == Media::Csv && !codec::csv::header(outcome.shape(), &mut writer.buffer) {
         let message = "rows of several types have no columns in common; ask for application/x-ndjson";
@@ -97,7 +98,8 @@ impl Stream {
                 Some(Err(error)) => Err(error.into()),
             };
             if let Err(failure) = written {
-                failure.log(&writer.request_id);
+                failure.log(writer.observer.id());
+                writer.observer.failed(failure.error.code);
                 // The statement ends here, whatever becomes of the client.
                 drop(rows);
                 if !writer.last_line(&failure) {
@@ -166,7 +168,7 @@ impl Writer {
         if self.media == Media::Csv {
             return false;
         }
-        let line = serde_json::json!({"error": failure.to_json(&self.request_id)});
+        let line = serde_json::json!({"error": failure.to_json(self.observer.id())});
         self.buffer.extend_from_slice(line.to_string().as_bytes());
         self.buffer.push(b'\n');
         true
@@ -182,7 +184,7 @@ impl Writer {
             Ok(sent) => sent.is_ok(),
             Err(_) => {
                 let message = "a client took nothing for too long ([server] stream_idle_timeout_ms)";
-                tracing::warn!(request_id = self.request_id, "{message}");
+                tracing::warn!(request_id = self.observer.id(), "{message}");
                 false
             }
         }

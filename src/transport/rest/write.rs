@@ -136,7 +136,8 @@ impl Exchange<'_> {
             return Ok(Answer::from_kept(kept.status, &kept.headers, kept.body).respond(true));
         }
         let pending = outcome.pending.take();
-        let answer = match self.told(&asked, outcome).await {
+        let told = self.told(&asked, outcome).await;
+        let answer = match told.inspect_err(|failure| self.caller.observer().failed(failure.error.code)) {
             Ok(answer) => answer,
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
             Err(failure) => return Err(failure),
@@ -155,6 +156,7 @@ impl Exchange<'_> {
         path: &[(Name, String)],
         sent: Sent,
     ) -> Result<Vec<Input>, Failure> {
+        let _timed = self.caller.observer().time(Stage::Decode);
         match sent {
             Sent::One(members) => {
                 let lacking = match self.parts.method {
@@ -266,6 +268,7 @@ impl Exchange<'_> {
 
     /// What is said of calls that have been made.
     async fn told(&self, asked: &Asked, outcome: Outcome) -> Result<Answer, Failure> {
+        let _timed = self.caller.observer().time(Stage::Encode);
         let mut outcome = outcome;
         let mut changes = std::mem::take(&mut outcome.changes);
         if let Some(position) = changes.iter().position(Result::is_err) {
