@@ -2,8 +2,9 @@
 
 FEATURES := --features grpc-transport
 PYTHON ?= python3
+SECS ?= 600
 
-.PHONY: help setup demo federation test check audit static image bench
+.PHONY: help setup demo federation test soak check audit static image bench
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -25,6 +26,9 @@ test: setup ## Run every test, against a real PostgreSQL
 	@if [ -d python/tests ]; then \
 		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m unittest discover -s python/tests -t python; fi
 	cargo test $(FEATURES)
+
+soak: setup ## Load on every wire with a fault a minute, for SECS seconds (600), and a table
+	SOAK_SECS=$(SECS) cargo test --release $(FEATURES) --test it soak::soak -- --nocapture
 
 check: ## Check format and lints
 	cargo fmt --check

@@ -12,6 +12,7 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use tracing::Instrument;
 
+use crate::admission::Admission;
 use crate::auth::Caller;
 use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
@@ -52,6 +53,7 @@ pub struct Engine {
     /// Those of the entity layer.
     breakers: Breakers,
     entity_timeout: Duration,
+    admission: Admission,
 }
 
 /// Which binding of the schema a request has seen.
@@ -111,7 +113,16 @@ impl Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
         let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
         let rebinding = tokio::sync::Mutex::new(());
-        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+        Engine {
+            bound,
+            executor,
+            limits,
+            hides: false,
+            rebinding,
+            breakers,
+            entity_timeout,
+            admission: Admission::default(),
+        }
     }
 
     /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
@@ -119,6 +130,12 @@ impl Engine {
     pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
         self.breakers = breakers;
         self.entity_timeout = entity_timeout;
+        self
+    }
+
+    /// Lets in only so many requests at the same time; without this, all of them.
+    pub fn admitting(mut self, admission: Admission) -> Engine {
+        self.admission = admission;
         self
     }
 
@@ -152,6 +169,12 @@ impl Engine {
     /// The current binding, to be named to [`Engine::recover`] when its answers turn out stale.
     pub fn generation(&self) -> Generation {
         self.bound.load().generation
+    }
+
+    /// How many requests are answered at the same time. A wire asks for a place when it has a whole request, before
+    /// it asks for the first answer.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub fn executor(&self) -> &Arc<ViewExecutor> {
@@ -188,10 +211,10 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        let (_timed, span) = (caller.observer().time(Stage::Execute), execute_span(&statement, read.form.name()));
+        let (_timed, span) = (caller.observer().time(Stage::Execute), self.execute_span(&statement, read.form.name()));
         // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
         let running = pin!(self.executor.run(statement, parameters, caller, pace));
-        let mut outcome = running.instrument(span).await?;
+        let mut outcome = running.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         outcome.rows.counted_by(caller.observer());
         Ok(outcome)
     }
@@ -216,15 +239,17 @@ impl Engine {
             refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
         }
         let timed = caller.observer().time(Stage::Execute);
-        let span = batches.first().map(|batch| execute_span(&batch.statement, mutate.form.name()));
-        let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
-        let mut outcome = change.instrument(span.unwrap_or_else(tracing::Span::none)).await?;
+        let span = batches.first().map(|batch| self.execute_span(&batch.statement, mutate.form.name()));
+        let span = span.unwrap_or_else(tracing::Span::none);
+        let once = mutate.once.as_ref().map(|once| once.of(&refused));
+        let change = self.executor.change(&batches, together, once.as_ref(), caller);
+        let mut outcome = change.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         drop(timed);
         outcome.rows.counted_by(caller.observer());
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused
             .into_iter()
-            .filter_map(|result| match result {
+            .map_while(|result| match result {
                 Ok(()) => changes.next(),
                 Err(error) => Some(Err(error)),
             })
@@ -284,6 +309,22 @@ impl Engine {
         if error.stale { self.rebind(seen).await } else { Ok(()) }
     }
 
+    /// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
+    fn execute_span(&self, statement: &Statement, asked: &str) -> tracing::Span {
+        const OPERATION: &str = "SELECT";
+        tracing::debug_span!(
+            "execute",
+            otel.name = format_args!("{OPERATION} {asked}"),
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            db.system.name = "postgresql",
+            db.namespace = self.executor.database(),
+            db.operation.name = OPERATION,
+            db.query.text = statement.text(),
+            error.type = tracing::field::Empty,
+        )
+    }
+
     /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
     /// since the binding that was `seen`.
     async fn rebind(&self, seen: Generation) -> Result<()> {
@@ -308,17 +349,9 @@ impl Engine {
     }
 }
 
-/// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
-fn execute_span(statement: &Statement, asked: &str) -> tracing::Span {
-    const OPERATION: &str = "SELECT";
-    tracing::debug_span!(
-        "execute",
-        otel.name = format_args!("{OPERATION} {asked}"),
-        otel.kind = "client",
-        db.system.name = "postgresql",
-        db.operation.name = OPERATION,
-        db.query.text = statement.text(),
-    )
+/// Says on the span of a statement why it failed.
+fn tell(span: &tracing::Span, error: &Error) {
+    span.record("error.type", error.code.name()).record("otel.status_code", "ERROR");
 }
 
 impl Bound {

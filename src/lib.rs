@@ -12,6 +12,7 @@ pub mod error;
 pub mod problem;
 pub mod config;
 
+pub mod admission;
 pub mod observe;
 pub mod breaker;
 pub mod schema;

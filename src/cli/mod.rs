@@ -19,6 +19,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::Overrides;
 use crate::problem::Problem;
+use crate::server::Refusal;
 
 /// The version, the commit that it was built from, and what is built in.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("FRAISEQL_BUILD"), ")");
@@ -115,7 +116,20 @@ impl Failed {
     fn print(&self) {
         match self {
             Failed::Problems(problems) => report::print(problems, &|file| std::fs::read_to_string(file).ok()),
-            Failed::Message(message) => anstream::eprintln!("error: {message}"),
+            Failed::Message(message) => project::say(&format!("error: {message}")),
+        }
+    }
+}
+
+/// All of it in one line, for the log.
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failed::Problems(problems) => {
+                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&told.join("; ").replace('\n', " "))
+            }
+            Failed::Message(message) => f.write_str(message),
         }
     }
 }
@@ -129,6 +143,15 @@ impl From<Vec<Problem>> for Failed {
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
         Failed::Problems(vec![problem])
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unreachable(reason) => Failed::Message(reason),
+            Refusal::Problems(problems) => Failed::Problems(problems),
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Options {
     pub url: String,
     pub database: Database,
     pub session: Vec<SessionVariable>,
+    /// Rows of one stream; `None` is unlimited.
+    pub stream_rows_max: Option<u64>,
     /// Threads that connections are shared out among.
     pub workers: usize,
 }
@@ -85,10 +87,8 @@ pub struct Outcome {
     pub rows: Rows,
     /// Of a mutation: what became of each call, in order; the rows are theirs, one behind the other.
     pub changes: Vec<Result<Change>>,
-    /// Under a key: the transaction, which commits with the answer.
+    /// Under keys: the transaction, which commits with the answers.
     pub pending: Option<Pending>,
-    /// Under a key that was answered before: that answer, and nothing else.
-    pub kept: Option<Kept>,
 }
 
 // === impl Outcome ===
@@ -100,6 +100,14 @@ impl Outcome {
 
     pub fn statement(&self) -> &Arc<Statement> {
         &self.statement
+    }
+
+    /// The answer that was given before under the key of all calls.
+    pub fn replayed(&mut self) -> Option<Kept> {
+        match self.changes.as_mut_slice() {
+            [Ok(change)] => change.kept.take(),
+            [] | [Err(_)] | [_, ..] => None,
+        }
     }
 
     /// The rows apart from their statement, so that one can be read while the other is borrowed.
@@ -153,8 +161,9 @@ impl ViewExecutor {
             Some(replica) => self.on_replica(replica, &statement, &parameters, caller, deadline).boxed().await?,
             None => self.on_primary(&statement, &parameters, caller, deadline).await?,
         };
-        let rows = rows.of(statement.clone()).holding(permit);
-        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None, kept: None })
+        let rows_max = self.options.stream_rows_max.filter(|_| pace == Pace::Stream);
+        let rows = rows.of(statement.clone()).holding(permit).at_most(rows_max);
+        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None })
     }
 
     async fn on_primary(
@@ -246,6 +255,11 @@ impl ViewExecutor {
             Ok(stream) => Ok(Rows::new(stream, running, None)),
             Err(error) => Err(running.failed(error)),
         }
+    }
+
+    /// The name of the database, where the configuration says it.
+    pub fn database(&self) -> Option<&str> {
+        self.pools.database()
     }
 
     /// How the connections stand.

@@ -35,6 +35,9 @@ const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 /// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
 const BORROW_AFTER: Duration = Duration::from_millis(100);
 
+/// How long a connection is silent before TCP asks whether the database is still there.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
 pub(super) const SETTINGS: [(&str, &str); 7] = [
@@ -129,6 +132,11 @@ impl Pools {
             url.parse().map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
         let database = &options.database;
         config.connect_timeout(database.connect_timeout).ssl_mode(wire_mode(database.ssl_mode));
+        // A database that has gone without a word would be waited for by everybody who is given one of its connections.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(database.connect_timeout);
+        }
+        config.keepalives_idle(SILENCE_MAX);
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
@@ -152,6 +160,10 @@ impl Pools {
         let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
         let elsewhere = pool(1)?;
         Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, config, tls, seen })
+    }
+
+    pub fn database(&self) -> Option<&str> {
+        self.config.get_dbname()
     }
 
     pub fn seen(&self) -> &Seen {

@@ -36,6 +36,8 @@ pub struct Rows {
     permit: Option<OwnedSemaphorePermit>,
     /// Where they come from, if not from the primary.
     replica: Option<Arc<Replica>>,
+    /// How many rows may be handed out.
+    rows_max: Option<u64>,
     count: Count,
 }
 
@@ -72,6 +74,7 @@ impl Rows {
             unchecked: None,
             permit: None,
             replica: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -88,6 +91,7 @@ impl Rows {
             unchecked: None,
             permit: None,
             replica: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -114,6 +118,12 @@ impl Rows {
 
     pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
         self.permit = permit;
+        self
+    }
+
+    /// Ends with an error behind so many rows.
+    pub(super) fn at_most(mut self, rows_max: Option<u64>) -> Rows {
+        self.rows_max = rows_max;
         self
     }
 
@@ -156,10 +166,7 @@ impl Rows {
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
             match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => {
-                    self.count.rows += 1;
-                    return Poll::Ready(Some(self.checked(row)));
-                }
+                Some(Ok(row)) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -175,6 +182,23 @@ impl Rows {
         self.permit = None;
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
         Poll::Ready(ended.err().map(|error| Err(self.blamed(sqlstate::error(error)))))
+    }
+
+    fn counted(&mut self) -> Result<()> {
+        match self.rows_max {
+            Some(max) if self.count.rows >= max => {
+                let message = format!(
+                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows); \
+                     ask for it in parts"
+                );
+                self.running = None;
+                Err(Error::new(Stage::Execute, Code::TooComplex, message))
+            }
+            Some(_) | None => {
+                self.count.rows += 1;
+                Ok(())
+            }
+        }
     }
 
     fn checked(&mut self, row: Row) -> Result<Row> {

@@ -58,11 +58,14 @@ fn describe(state: &SqlState, error: &tokio_postgres::Error) -> (Code, String) {
         "23514" => (Code::ValidationFailed, "a value is not among those that the database allows"),
         "42501" => (Code::Forbidden, "the database does not allow this"),
         "57P01" | "57P02" | "57P03" | "53300" => (Code::Unavailable, "the database is not available"),
+        // A standby, or a primary that is to be left alone.
+        "25006" => (Code::Unavailable, "the database takes no writes at the moment"),
         "53100" | "53200" | "53400" => (Code::Unavailable, "the database is out of a resource"),
         "P0001" => return (Code::ValidationFailed, said()),
         "P0002" => return (Code::NotFound, said()),
         // A regular expression is the caller's own, and what is wrong with it only PostgreSQL can tell.
         "2201B" => return (Code::InvalidArgument, said()),
+        "21000" => (Code::Internal, "there are several rows where there may be one"),
         "22001" => (Code::InvalidArgument, "a text is too long"),
         "22003" => (Code::InvalidArgument, "a number is out of range"),
         "22007" | "22008" => (Code::InvalidArgument, "a date or a time is not one, or is out of range"),

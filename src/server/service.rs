@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -14,19 +15,22 @@ use http_body::Body as _;
 use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
+use super::activity::{Open, Order};
 use super::connections::Peer;
+use super::farewell::{held, lines};
 use super::metrics::metrics;
 use super::trace_context;
 use super::watched_body::WatchedBody;
 use super::wires::Wires;
 use super::{Service, Status};
+use crate::admission::overloaded;
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
 use crate::observe::{Beginning, Metrics, Observer, Transport};
 use crate::telemetry;
 use crate::transport::graphql::Graphql;
-use crate::transport::rest::Rest;
+use crate::transport::rest::{Rest, takes_lines};
 
 const REQUEST_ID: &str = "x-request-id";
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -38,7 +42,7 @@ pub(super) const NOT_READY: &str = "the service is not ready; /ready says why";
 /// What scripts of other origins may send, besides the headers of `[[session_variables]]`, and what they may read;
 /// gRPC-Web has its status in headers.
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
-     x-grpc-web, x-user-agent, grpc-timeout";
+     x-grpc-web, x-user-agent, grpc-timeout, traceparent, tracestate";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
      grpc-status-details-bin";
 
@@ -74,11 +78,13 @@ impl Wire {
 
 /// Answers one request.
 pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let open = Open::begin(peer);
+    let peer = open.peer();
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let observer = begin(&status, config, &peer.state.metrics, &request);
-    let mut response = served(&status, &peer, request, &observer).instrument(observer.span()).await;
+    let mut response = served(&status, peer, request, &observer).instrument(observer.span()).await;
     if let Some(code) = response.extensions().get::<Code>() {
         observer.failed(*code);
     }
@@ -89,19 +95,21 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     if let Ok(value) = HeaderValue::try_from(observer.id()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    if let Some(timing) = observer.server_timing().filter(|_| config.telemetry.server_timing) {
+    if config.telemetry.server_timing
+        && let Some(timing) = observer.server_timing()
+    {
         response.headers_mut().extend(HeaderValue::try_from(timing).map(|value| (SERVER_TIMING, value)));
     }
     let mut response = watched(response, observer);
     allow_origin(config, origin, response.headers_mut());
-    Ok(response)
+    Ok(held(response, open))
 }
 
 /// Begins to observe a request.
 fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
     let transport = transport(status, config, request);
     let id = request_id(request.headers());
-    let span = trace_context::span(request, transport, &id);
+    let span = trace_context::span(request, transport, config.server.tls.is_some(), &id);
     let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
     let (method, traceparent) = (request.method().clone(), traceparent.flatten());
     Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
@@ -123,8 +131,9 @@ fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Trans
 
 /// Counts the bytes of an answer. What is at hand is counted at once; a stream takes its observer with it.
 fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
-    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match length.or(response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok())) {
+    let told = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    // The body first: of an answer to HEAD, the header tells what GET would have.
+    match response.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).or_else(told) {
         Some(bytes) => {
             observer.sent(bytes);
             response
@@ -135,6 +144,12 @@ fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
 
 /// A panic becomes an `INTERNAL` error of this request alone.
 async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
+    let headers_max = peer.state.config.server.connections.headers_max;
+    // Of HTTP/1.1, such a head does not come so far.
+    if request.headers().len() > headers_max {
+        let message = format!("more than {headers_max} headers ([server] max_headers)");
+        return failure(Code::PayloadTooLarge, &message);
+    }
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
         // On the heap: answers of this wire would make room for those of the others, and be copied with them.
@@ -142,7 +157,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: 
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);
-    let timeout = config.server.request_timeout;
+    let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
     let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, observer)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
@@ -177,6 +192,10 @@ async fn route(
         Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
+    if let Err(error) = service.admits(peer) {
+        let turned_away = TurnedAway { error, challenge: None };
+        return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id);
+    }
     let (caller, wires) = match service.heard(peer.address, request.method(), request.headers()).await {
         Ok((caller, wires)) => (caller.observed_by(observer.clone()), wires),
         Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
@@ -190,12 +209,21 @@ async fn route(
     }
     match wire {
         Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
-        Wire::Rest => rest_route(service, wires.rest.as_ref(), &caller, request, id).await,
+        Wire::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
         Wire::None => nothing(path, config),
     }
 }
 
 impl Service {
+    /// Whether a request is looked at, before anything is done for it.
+    pub(super) fn admits(&self, peer: &Peer) -> Result<(), Error> {
+        if peer.is_surplus {
+            peer.activity.tell(Order::Drain);
+            return Err(overloaded());
+        }
+        self.engine.admission().check()
+    }
+
     /// Who asks, and the wires for him.
     pub(super) async fn heard(
         &self,

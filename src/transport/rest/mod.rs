@@ -11,6 +11,7 @@ mod docs;
 mod encode;
 mod entities;
 mod input;
+mod lines;
 mod links;
 mod negotiate;
 mod parameters;
@@ -27,7 +28,6 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
-use http_body_util::BodyExt;
 use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::Value as Json;
@@ -54,7 +54,7 @@ use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
 use crate::transport::asset;
-use crate::transport::body::{Budget, body_of};
+use crate::transport::body::{Budget, body_of, read};
 
 /// Bytes of forms that are kept, about; those that are asked least go first.
 const FORMS_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -70,6 +70,7 @@ pub struct Options {
     pub select: SelectLimits,
     pub etag: bool,
     pub body_bytes_max: usize,
+    pub body_timeout: Duration,
     pub response_bytes_max: usize,
     /// Of one batch get, whose body may be longer for that.
     pub representations_max: usize,
@@ -80,6 +81,11 @@ pub struct Options {
     pub delete_shows_entity: bool,
     /// How long the answer under an `Idempotency-Key` is kept.
     pub idempotency_ttl: Duration,
+}
+
+/// Whether a request is as long as its client makes it.
+pub fn takes_lines(request: &http::Request<Body>) -> bool {
+    request.method() == Method::POST && negotiate::is_ndjson(request.headers())
 }
 
 /// The REST wire of one schema.
@@ -311,14 +317,7 @@ impl Exchange<'_> {
 
     /// A whole body of so many bytes at most.
     async fn bytes(&self, body: Body, max: usize) -> Result<Bytes, Failure> {
-        match http_body_util::Limited::new(body, max).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");
-                Err(Failure::new(Code::PayloadTooLarge, message))
-            }
-            Err(_) => Err(Failure::new(Code::InvalidArgument, "the body ended early")),
-        }
+        Ok(read(body, max, self.rest.options.body_timeout).await?)
     }
 
     fn check_json(&self) -> Result<(), Failure> {
@@ -367,6 +366,7 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; once more when they are of another shape than planned.
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
+        let _admitted = self.engine.admission().admit().await?;
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
@@ -408,16 +408,20 @@ impl Exchange<'_> {
         if self.parts.method == Method::HEAD {
             return Ok(respond::data(Body::empty(), media.content_type()));
         }
+        // Until the first row: how many streams are read is bounded by itself.
+        let _admitted = self.engine.admission().admit().await?;
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-        let opened = match stream::open(outcome, media, self.caller.observer()).await {
-            Err(failure) if failure.error.can_be_asked_again() => {
-                self.engine.recover(self.caller, seen, &failure.error).await?;
-                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-                stream::open(outcome, media, self.caller.observer()).await?
-            }
-            result => result?,
-        };
+        let opened =
+            match stream::open(outcome, media, self.caller.observer()).instrument(tracing::debug_span!("encode")).await
+            {
+                Err(failure) if failure.error.can_be_asked_again() => {
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
+                    let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
+                    stream::open(outcome, media, self.caller.observer()).await?
+                }
+                result => result?,
+            };
         Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
     }
 }
