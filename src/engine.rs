@@ -166,7 +166,7 @@ impl Engine {
         bound.parts.get_with(held(&bound.schema, caller), || Arc::new(visible(&bound.schema, caller)))
     }
 
-    /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
+    /// The current binding, to be named to [`Engine::recover`] when its answers turn out stale.
     pub fn generation(&self) -> Generation {
         self.bound.load().generation
     }
@@ -200,7 +200,10 @@ impl Engine {
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let read = match intent {
             Intent::Read(read) => read,
-            Intent::Mutate(mutate) => return Box::pin(self.mutate(caller, mutate)).await,
+            Intent::Mutate(mutate) => {
+                caller.read_primary();
+                return Box::pin(self.mutate(caller, mutate)).await;
+            }
         };
         let statement = self.statement(caller, intent)?;
         let parameters = if statement.claims().is_empty() {
@@ -298,6 +301,14 @@ impl Engine {
         Ok(statement)
     }
 
+    /// Makes a second try worth it, after an error that [can be asked again](Error::can_be_asked_again).
+    pub async fn recover(&self, caller: &Caller, seen: Generation, error: &Error) -> Result<()> {
+        if error.on_replica {
+            caller.read_primary();
+        }
+        if error.stale { self.rebind(seen).await } else { Ok(()) }
+    }
+
     /// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
     fn execute_span(&self, statement: &Statement, asked: &str) -> tracing::Span {
         const OPERATION: &str = "SELECT";
@@ -316,7 +327,7 @@ impl Engine {
 
     /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
     /// since the binding that was `seen`.
-    pub async fn rebind(&self, seen: Generation) -> Result<()> {
+    async fn rebind(&self, seen: Generation) -> Result<()> {
         let _alone = self.rebinding.lock().await;
         if self.generation() != seen {
             return Ok(());

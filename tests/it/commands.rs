@@ -306,3 +306,22 @@ fn init() {
     check(&here.join("my blog"), &["compile"], 0, &[], &["2 types"]);
     check(&here.join("my blog"), &["explain", "{ users { posts { title } } }"], 0, &["users"], &[]);
 }
+
+#[test]
+fn shells_and_manuals() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    for (shell, said) in [("bash", "complete -F"), ("zsh", "#compdef fraiseql"), ("fish", "complete -c fraiseql")] {
+        check(here, &["completions", shell], 0, &[said, "doctor", "print-config"], &[]);
+    }
+    check(here, &["completions", "csh"], 2, &[], &["possible values"]);
+    check(here, &["man"], 0, &[".TH fraiseql 1", "doctor"], &[]);
+    check(here, &["man", "pages"], 0, &[], &[]);
+    for page in ["fraiseql.1", "fraiseql-run.1", "fraiseql-doctor.1"] {
+        let text = std::fs::read_to_string(here.join("pages").join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    assert!(std::fs::read_to_string(here.join("pages/fraiseql-run.1")).unwrap().contains("DATABASE_URL=postgres"));
+    let features = if cfg!(feature = "grpc-transport") { "features: grpc-transport)" } else { "features: none)" };
+    check(here, &["--version"], 0, &[features, "fraiseql ", "build"], &[]);
+}

@@ -27,6 +27,8 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod deploying;
+mod doctor;
 mod entities;
 mod entities_breaker;
 mod entities_fuzz;
@@ -79,12 +81,14 @@ mod mutation_errors;
 mod mutation_shapes;
 #[cfg(feature = "grpc-transport")]
 mod once;
+mod pgbouncer;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod replicas;
 mod rest_bulk;
 mod rest_description;
 mod rest_headers;

@@ -291,8 +291,8 @@ impl Grpc {
         let seen = call.engine.generation();
         let intent = Intent::Read(read);
         match self.attempt(call, &intent).await {
-            Err(error) if error.stale => {
-                call.engine.rebind(seen).await?;
+            Err(error) if error.can_be_asked_again() => {
+                call.engine.recover(call.caller, seen, &error).await?;
                 self.attempt(call, &intent).await
             }
             result => result,

@@ -368,9 +368,9 @@ impl Exchange<'_> {
         let _timed = self.caller.observer().time(Stage::Encode);
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
-            Err(failure) if failure.error.stale => {
+            Err(failure) if failure.error.can_be_asked_again() => {
                 let again = async {
-                    self.engine.rebind(seen).await?;
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
                     encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await
                 };
                 Box::pin(again).await?
@@ -410,8 +410,8 @@ impl Exchange<'_> {
         let opened =
             match stream::open(outcome, media, self.caller.observer()).instrument(tracing::debug_span!("encode")).await
             {
-                Err(failure) if failure.error.stale => {
-                    self.engine.rebind(seen).await?;
+                Err(failure) if failure.error.can_be_asked_again() => {
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
                     let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                     stream::open(outcome, media, self.caller.observer()).await?
                 }

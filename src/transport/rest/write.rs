@@ -219,6 +219,8 @@ impl Exchange<'_> {
         if let Some(root) = read.arguments.first_mut() {
             root.page.limit = Some(root.page.limit.unwrap_or(u64::MAX).min(max.saturating_add(1)));
         }
+        // What is about to be changed, and not what a replica remembers of it.
+        self.caller.read_primary();
         let (statement, mut rows) =
             self.engine.answer(self.caller, &Intent::Read(read), Pace::Answer).await?.into_parts();
         let mut keys = Vec::new();
