@@ -166,7 +166,7 @@ impl Engine {
         bound.parts.get_with(held(&bound.schema, caller), || Arc::new(visible(&bound.schema, caller)))
     }
 
-    /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
+    /// The current binding, to be named to [`Engine::recover`] when its answers turn out stale.
     pub fn generation(&self) -> Generation {
         self.bound.load().generation
     }
@@ -200,7 +200,10 @@ impl Engine {
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let read = match intent {
             Intent::Read(read) => read,
-            Intent::Mutate(mutate) => return Box::pin(self.mutate(caller, mutate)).await,
+            Intent::Mutate(mutate) => {
+                caller.read_primary();
+                return Box::pin(self.mutate(caller, mutate)).await;
+            }
         };
         let statement = self.statement(caller, intent)?;
         let parameters = if statement.claims().is_empty() {
@@ -208,10 +211,10 @@ impl Engine {
         } else {
             statement.parameters(&statement.with_claims(read.values.clone(), |name| claim(caller, name))?)?
         };
-        let (_timed, span) = (caller.observer().time(Stage::Execute), execute_span(&statement, read.form.name()));
+        let (_timed, span) = (caller.observer().time(Stage::Execute), self.execute_span(&statement, read.form.name()));
         // Pinned where it is: to be instrumented it would be moved otherwise, and it is large.
         let running = pin!(self.executor.run(statement, parameters, caller, pace));
-        let mut outcome = running.instrument(span).await?;
+        let mut outcome = running.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         outcome.rows.counted_by(caller.observer());
         Ok(outcome)
     }
@@ -236,15 +239,17 @@ impl Engine {
             refused = refused.into_iter().collect::<Result<Vec<()>>>()?.into_iter().map(Ok).collect();
         }
         let timed = caller.observer().time(Stage::Execute);
-        let span = batches.first().map(|batch| execute_span(&batch.statement, mutate.form.name()));
-        let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
-        let mut outcome = change.instrument(span.unwrap_or_else(tracing::Span::none)).await?;
+        let span = batches.first().map(|batch| self.execute_span(&batch.statement, mutate.form.name()));
+        let span = span.unwrap_or_else(tracing::Span::none);
+        let once = mutate.once.as_ref().map(|once| once.of(&refused));
+        let change = self.executor.change(&batches, together, once.as_ref(), caller);
+        let mut outcome = change.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         drop(timed);
         outcome.rows.counted_by(caller.observer());
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused
             .into_iter()
-            .filter_map(|result| match result {
+            .map_while(|result| match result {
                 Ok(()) => changes.next(),
                 Err(error) => Some(Err(error)),
             })
@@ -296,9 +301,33 @@ impl Engine {
         Ok(statement)
     }
 
+    /// Makes a second try worth it, after an error that [can be asked again](Error::can_be_asked_again).
+    pub async fn recover(&self, caller: &Caller, seen: Generation, error: &Error) -> Result<()> {
+        if error.on_replica {
+            caller.read_primary();
+        }
+        if error.stale { self.rebind(seen).await } else { Ok(()) }
+    }
+
+    /// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
+    fn execute_span(&self, statement: &Statement, asked: &str) -> tracing::Span {
+        const OPERATION: &str = "SELECT";
+        tracing::debug_span!(
+            "execute",
+            otel.name = format_args!("{OPERATION} {asked}"),
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            db.system.name = "postgresql",
+            db.namespace = self.executor.database(),
+            db.operation.name = OPERATION,
+            db.query.text = statement.text(),
+            error.type = tracing::field::Empty,
+        )
+    }
+
     /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
     /// since the binding that was `seen`.
-    pub async fn rebind(&self, seen: Generation) -> Result<()> {
+    async fn rebind(&self, seen: Generation) -> Result<()> {
         let _alone = self.rebinding.lock().await;
         if self.generation() != seen {
             return Ok(());
@@ -320,17 +349,9 @@ impl Engine {
     }
 }
 
-/// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
-fn execute_span(statement: &Statement, asked: &str) -> tracing::Span {
-    const OPERATION: &str = "SELECT";
-    tracing::debug_span!(
-        "execute",
-        otel.name = format_args!("{OPERATION} {asked}"),
-        otel.kind = "client",
-        db.system.name = "postgresql",
-        db.operation.name = OPERATION,
-        db.query.text = statement.text(),
-    )
+/// Says on the span of a statement why it failed.
+fn tell(span: &tracing::Span, error: &Error) {
+    span.record("error.type", error.code.name()).record("otel.status_code", "ERROR");
 }
 
 impl Bound {

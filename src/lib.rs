@@ -5,6 +5,9 @@
 //! it through the [`exec::ViewExecutor`] and hands back an [`exec::Outcome`], whose rows `codec` writes
 //! as bytes.
 
+// That a request may move between threads is proved through every future that it is made of, down to the driver's.
+#![recursion_limit = "256"]
+
 pub mod error;
 pub mod problem;
 pub mod config;

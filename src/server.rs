@@ -18,6 +18,7 @@ mod metrics;
 mod grpc;
 #[cfg(feature = "grpc-transport")]
 mod health;
+mod probe;
 mod rates;
 mod service;
 mod tls;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use self::callers::Callers;
 use self::wires::Faces;
@@ -53,6 +54,10 @@ use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimi
 
 #[cfg(feature = "grpc-transport")]
 pub use self::grpc::grpc;
+pub use self::probe::probe;
+pub use self::tls::showable_certificate;
+/// What `doctor` looks at.
+pub use crate::exec::Examined;
 
 /// Waits between attempts to reach the database, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -63,6 +68,8 @@ pub struct Service {
     pub engine: Arc<Engine>,
     faces: Faces,
     callers: Callers,
+    /// Watches the replicas until the service is dropped.
+    _watch: Option<AbortOnDropHandle<()>>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
     /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
@@ -165,6 +172,7 @@ impl Service {
             made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         }
         let breakers = breakers::breakers(config, &schema).map_err(Refusal::Problems)?;
+        let watch = executor.upkeep();
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
         let engine = engine.guarded_by(breakers, breakers::entity_timeout(config));
         let engine = engine.admitting(Admission::new(config.server.admission));
@@ -174,6 +182,7 @@ impl Service {
             engine,
             faces,
             callers: callers.with_upkeep(),
+            _watch: watch.map(|watch| AbortOnDropHandle::new(tokio::spawn(watch))),
             hash: artifact.hash.clone(),
             config: config.clone(),
         })
@@ -211,6 +220,7 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         body_timeout: config.server.body_timeout,
         response_bytes_max: config.server.max_response_bytes,
         representations_max: config.federation.max_representations,
+        idempotency_ttl: config.rest.idempotency_ttl,
     };
     Graphql::new(schema, options)
 }
@@ -309,7 +319,7 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
-        let acceptor = tls::acceptor(&state.config)?;
+        let acceptor = tls::Acceptor::new(&state.config)?;
         listener::open_many_files(&state.config);
         let listener = listener::listen(server).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
@@ -317,12 +327,16 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|error| state.config.problem("server.port", error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
+        let handshake = acceptor.as_ref().map(|acceptor| acceptor.handshake.clone());
+        if let Some(acceptor) = acceptor {
+            tokio::spawn(acceptor.follow(state.config.clone(), stopped.clone()));
+        }
         let mut senders = Vec::new();
         let mut threads = Vec::new();
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), handshake.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
             let worker = Worker { number: worker, state, acceptor, stopped };
             let thread = thread.spawn(move || worker.work(receiver));

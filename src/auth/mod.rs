@@ -9,11 +9,14 @@ mod signature;
 mod tests;
 mod token;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
+pub use jwks::published_keys;
 pub use refused::Refused;
 pub use token::{Tokens, bearer};
 
@@ -24,8 +27,13 @@ use crate::observe::Observer;
 pub struct Caller {
     identity: Option<Arc<Identity>>,
     headers: IndexMap<String, String>,
+    needs_primary: Mark,
     observer: Observer,
 }
+
+/// Something that is said once and holds from then on.
+#[derive(Debug, Default)]
+struct Mark(AtomicBool);
 
 /// What a token says of its bearer; shared by the requests that carry it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +43,9 @@ pub struct Identity {
     /// Every claim of the token, as JSON.
     pub claims: Map<String, Json>,
 }
+
+/// Claims by which two tokens of one bearer differ.
+const OF_ONE_TOKEN: [&str; 8] = ["exp", "iat", "nbf", "jti", "auth_time", "nonce", "at_hash", "sid"];
 
 // === impl Caller ===
 
@@ -64,6 +75,16 @@ impl Caller {
         self
     }
 
+    /// From here on this request reads what the primary has: it asked to, it writes, or a replica has failed it.
+    pub fn read_primary(&self) {
+        self.needs_primary.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a replica, which may be behind, must not be asked.
+    pub fn needs_primary(&self) -> bool {
+        self.needs_primary.0.load(Ordering::Relaxed)
+    }
+
     pub fn is_authenticated(&self) -> bool {
         self.identity.is_some()
     }
@@ -85,7 +106,27 @@ impl Caller {
         }
     }
 
+    /// Everything about the caller that an answer can depend on, as text: the claims, less those of a single token,
+    /// and the headers.
+    pub fn marks(&self) -> String {
+        let claims = self.identity.iter().flat_map(|identity| &identity.claims);
+        let claims = claims.filter(|(name, _)| !OF_ONE_TOKEN.contains(&name.as_str()));
+        let headers: BTreeMap<&String, &String> = self.headers.iter().collect();
+        let mut marks: Vec<String> = claims.map(|(name, value)| format!("{name}={value}")).collect();
+        marks.sort_unstable();
+        marks.extend(headers.into_iter().map(|(name, value)| format!("{name}: {value}")));
+        marks.join("\n")
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+}
+
+// === impl Mark ===
+
+impl Clone for Mark {
+    fn clone(&self) -> Mark {
+        Mark(AtomicBool::new(self.0.load(Ordering::Relaxed)))
     }
 }

@@ -128,6 +128,7 @@ fn database(from: &From<'_>, file: &str) -> Database {
         stream_connections: from.size("database.stream_connections"),
         ssl_mode: pick(&from.text("database.ssl_mode"), &SSL_MODES),
         replica_urls: from.texts("database.replica_urls").into_iter().map(Secret::new).collect(),
+        replica_max_lag: from.milliseconds("database.replica_max_lag_ms"),
         prepared_statements: from.flag("database.prepared_statements"),
     }
 }

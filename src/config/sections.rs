@@ -85,6 +85,7 @@ pub struct Database {
     pub stream_connections: usize,
     pub ssl_mode: SslMode,
     pub replica_urls: Vec<Secret>,
+    pub replica_max_lag: Duration,
     pub prepared_statements: bool,
 }
 

@@ -221,7 +221,7 @@ pub const KEYS: &[Key] = &[
         "database.pool_max",
         CONNECTIONS,
         Fallback::Computed { says: "2 × cores + 4, at least 10", example: "20", compute: defaults::pool_max },
-        "The most connections to PostgreSQL.",
+        "The most connections to PostgreSQL, and to each replica.",
     ),
     key(
         "database.connect_timeout_ms",
@@ -246,14 +246,20 @@ pub const KEYS: &[Key] = &[
         "database.replica_urls",
         Kind::List(&Kind::Url(POSTGRES)),
         Fallback::EmptyList("[\"${REPLICA_URL}\"]"),
-        "Read replicas.",
+        "Standbys that reads may go to; writes go to `url`, and so do reads with `Prefer: read=primary`.",
     )
     .secrecy(Secrecy::Credentials),
+    key(
+        "database.replica_max_lag_ms",
+        Kind::Integer { min: 1, max: 3_600_000 },
+        Fallback::Integer(5_000),
+        "How far a replica may be behind; one that is further is not read.",
+    ),
     key(
         "database.prepared_statements",
         Kind::Bool,
         Fallback::Bool(true),
-        "`false` behind a PgBouncer older than 1.21 in transaction mode.",
+        "`false` behind a PgBouncer in transaction mode that keeps none (`max_prepared_statements`, from 1.21).",
     ),
     key("graphql.path", ROUTE, Fallback::Text("/graphql"), "Where GraphQL is served."),
     key(

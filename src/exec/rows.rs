@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
+use super::replicas::Replica;
 use super::{sqlstate, timeout};
 use crate::error::{Code, Error, Result, Stage};
 use crate::observe::Observer;
@@ -33,6 +34,8 @@ pub struct Rows {
     unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
+    /// Where they come from, if not from the primary.
+    replica: Option<Arc<Replica>>,
     /// How many rows may be handed out.
     rows_max: Option<u64>,
     count: Count,
@@ -70,6 +73,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            replica: None,
             rows_max: None,
             count: Count::default(),
         }
@@ -86,6 +90,7 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            replica: None,
             rows_max: None,
             count: Count::default(),
         }
@@ -98,6 +103,11 @@ impl Rows {
 
     pub(super) fn of(mut self, statement: Arc<Statement>) -> Rows {
         self.unchecked = Some(statement);
+        self
+    }
+
+    pub(super) fn from(mut self, replica: Arc<Replica>) -> Rows {
+        self.replica = Some(replica);
         self
     }
 
@@ -131,14 +141,18 @@ impl Rows {
             (Poll::Ready(next), _) => next,
             (Poll::Pending, None) => poll_fn(|context| self.poll_next(context)).await,
             (Poll::Pending, Some((deadline, limit))) => {
+                let replica = self.replica.clone();
                 let next = poll_fn(|context| self.poll_next(context));
-                match tokio::time::timeout_at(deadline.into(), next).await {
-                    Ok(next) => next,
-                    Err(_) => {
-                        self.running = None;
-                        Some(Err(timeout(limit)))
-                    }
-                }
+                let late = tokio::select! {
+                    biased;
+                    next = tokio::time::timeout_at(deadline.into(), next) => match next {
+                        Ok(next) => return next,
+                        Err(_) => timeout(limit),
+                    },
+                    error = gone(replica) => error,
+                };
+                self.running = None;
+                Some(Err(late))
             }
         }
     }
@@ -167,7 +181,7 @@ impl Rows {
         }
         self.permit = None;
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
-        Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
+        Poll::Ready(ended.err().map(|error| Err(self.blamed(sqlstate::error(error)))))
     }
 
     fn counted(&mut self) -> Result<()> {
@@ -191,9 +205,16 @@ impl Rows {
         match self.unchecked.take() {
             Some(statement) if !fits(statement.shape(), &row) => {
                 self.running = None;
-                Err(stale())
+                Err(self.blamed(stale()))
             }
             Some(_) | None => Ok(row),
+        }
+    }
+
+    fn blamed(&self, error: Error) -> Error {
+        match &self.replica {
+            Some(replica) => replica.blamed(error),
+            None => error,
         }
     }
 }
@@ -201,6 +222,17 @@ impl Rows {
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows").field("running", &self.running.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Waits for a replica to be lost.
+async fn gone(replica: Option<Arc<Replica>>) -> Error {
+    match replica {
+        Some(replica) => {
+            replica.lost().await;
+            replica.gone()
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
+use tracing::Instrument;
 
 use super::answered::{Answered, Encoded, Place, Row};
 use super::guarded::guarded;
@@ -223,8 +224,14 @@ impl<E: Encoding> EntityBatch<'_, E> {
             let seen = self.engine.generation();
             let intent = Intent::Read(self.read(group, unique)?);
             let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
-            match self.rows(outcome, unique).await {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+            let encoded = {
+                let _timed = self.caller.observer().time(Stage::Encode);
+                self.rows(outcome, unique).instrument(tracing::debug_span!("encode")).await
+            };
+            match encoded {
+                Err(error) if error.can_be_asked_again() && tries > 0 => {
+                    self.engine.recover(self.caller, seen, &error).await?;
+                }
                 result => return result,
             }
             tries -= 1;

@@ -271,3 +271,78 @@ fn describe(span: &Span, status: u16, codes: Codes) {
         span.record("otel.status_code", "ERROR");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    fn begin(metrics: &Arc<Metrics>) -> Observer {
+        let (method, id, span) = (http::Method::GET, "r1".to_owned(), Span::none());
+        Observer::begin(metrics, Beginning { transport: Transport::Rest, method, id, span, traceparent: None })
+    }
+
+    #[track_caller]
+    fn says(metrics: &Arc<Metrics>, samples: &[&str]) {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        registry.register_collector(Box::new(metrics.clone()));
+        encode(&mut text, &registry).unwrap();
+        for sample in samples {
+            assert!(text.lines().any(|line| line == *sample), "no {sample} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_counted_when_its_last_handle_goes() {
+        let metrics = Arc::new(Metrics::default());
+        metrics.serves(["users"].into_iter(), std::iter::empty());
+        let observer = begin(&metrics);
+        let stream = observer.clone();
+        observer.asks("users");
+        observer.asks("nobody knows this");
+        observer.failed(Code::Timeout);
+        observer.failed(Code::Timeout);
+        observer.answered(504);
+        drop(observer);
+        says(&metrics, &["fraiseql_requests_in_flight{transport=\"rest\"} 1"]);
+        stream.read(3);
+        drop(stream);
+        let labels = "transport=\"rest\",endpoint=\"(several)\"";
+        says(
+            &metrics,
+            &[
+                "fraiseql_requests_in_flight{transport=\"rest\"} 0",
+                "fraiseql_rows_total{transport=\"rest\"} 3",
+                &format!("fraiseql_requests_total{{{labels}}} 1"),
+                &format!("fraiseql_request_errors_total{{{labels},code=\"TIMEOUT\"}} 1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_client_that_went_away_is_no_success() {
+        let metrics = Arc::new(Metrics::default());
+        drop(begin(&metrics));
+        let name = "fraiseql_request_errors_total{transport=\"rest\",endpoint=\"(none)\",code=\"CANCELLED\"} 1";
+        says(&metrics, &[name]);
+    }
+
+    /// A reload keeps the counts of what stays.
+    #[test]
+    fn names_that_stay_count_on() {
+        let metrics = Arc::new(Metrics::default());
+        for names in [["users", "posts"], ["users", "orders"]] {
+            metrics.serves(names.into_iter(), std::iter::empty());
+            for name in names {
+                let observer = begin(&metrics);
+                observer.asks(name);
+                observer.answered(200);
+            }
+        }
+        let count =
+            |endpoint, count| format!("fraiseql_requests_total{{transport=\"rest\",endpoint=\"{endpoint}\"}} {count}");
+        says(&metrics, &[&count("users", 2), &count("orders", 1)]);
+    }
+}

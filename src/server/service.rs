@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -29,7 +30,7 @@ use crate::error::{Code, Error, Stage};
 use crate::observe::{Beginning, Metrics, Observer, Transport};
 use crate::telemetry;
 use crate::transport::graphql::Graphql;
-use crate::transport::rest::Rest;
+use crate::transport::rest::{Rest, takes_lines};
 
 const REQUEST_ID: &str = "x-request-id";
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -41,7 +42,7 @@ pub(super) const NOT_READY: &str = "the service is not ready; /ready says why";
 /// What scripts of other origins may send, besides the headers of `[[session_variables]]`, and what they may read;
 /// gRPC-Web has its status in headers.
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer, if-none-match, idempotency-key, \
-     x-grpc-web, x-user-agent, grpc-timeout";
+     x-grpc-web, x-user-agent, grpc-timeout, traceparent, tracestate";
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
      grpc-status-details-bin";
 
@@ -94,7 +95,9 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     if let Ok(value) = HeaderValue::try_from(observer.id()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    if let Some(timing) = observer.server_timing().filter(|_| config.telemetry.server_timing) {
+    if config.telemetry.server_timing
+        && let Some(timing) = observer.server_timing()
+    {
         response.headers_mut().extend(HeaderValue::try_from(timing).map(|value| (SERVER_TIMING, value)));
     }
     let mut response = watched(response, observer);
@@ -106,7 +109,7 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
 fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
     let transport = transport(status, config, request);
     let id = request_id(request.headers());
-    let span = trace_context::span(request, transport, &id);
+    let span = trace_context::span(request, transport, config.server.tls.is_some(), &id);
     let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
     let (method, traceparent) = (request.method().clone(), traceparent.flatten());
     Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
@@ -128,8 +131,9 @@ fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Trans
 
 /// Counts the bytes of an answer. What is at hand is counted at once; a stream takes its observer with it.
 fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
-    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match length.or(response.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok())) {
+    let told = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    // The body first: of an answer to HEAD, the header tells what GET would have.
+    match response.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).or_else(told) {
         Some(bytes) => {
             observer.sent(bytes);
             response
@@ -153,7 +157,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: 
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);
-    let timeout = config.server.request_timeout;
+    let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
     let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, observer)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,

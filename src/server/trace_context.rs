@@ -20,7 +20,7 @@ struct TraceParent<'h> {
 
 /// The span of one request, by the semantic conventions for HTTP, RPC and GraphQL. What is empty is said by who finds it
 /// out. Paths stand here only where they hold no values.
-pub fn span(request: &Request<Body>, transport: Transport, request_id: &str) -> Span {
+pub fn span(request: &Request<Body>, transport: Transport, is_tls: bool, request_id: &str) -> Span {
     let span = tracing::debug_span!(
         "request",
         request_id,
@@ -33,6 +33,7 @@ pub fn span(request: &Request<Body>, transport: Transport, request_id: &str) -> 
         http.response.status_code = Empty,
         http.route = Empty,
         url.path = Empty,
+        url.scheme = if is_tls { "https" } else { "http" },
         network.protocol.version = Empty,
         rpc.system = Empty,
         rpc.service = Empty,
@@ -164,8 +165,8 @@ mod tests {
         let header = HeaderValue::try_from(format!("00-{TRACE}-{PARENT}-01")).unwrap();
         request.headers_mut().insert(TRACEPARENT, header);
         tracing::subscriber::with_default(subscriber, || {
-            span(&request, Transport::Rest, "r1").in_scope(|| tracing::error!("something failed"));
-            span(&untraced, Transport::Rest, "r2").in_scope(|| tracing::error!("something else"));
+            span(&request, Transport::Rest, false, "r1").in_scope(|| tracing::error!("something failed"));
+            span(&untraced, Transport::Rest, false, "r2").in_scope(|| tracing::error!("something else"));
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = text.lines().collect();

@@ -93,6 +93,26 @@ async fn each_request_leaves_one_line() {
     assert_eq!(only_access(&program, "health").await["transport"], "other");
 }
 
+#[tokio::test]
+async fn lines_for_people() {
+    let pretty = "\n[telemetry]\nlog = \"info,fraiseql::access=debug\"\nlog_format = \"pretty\"\n";
+    let (_directory, _database, mut program) = shop(pretty).await;
+    let address = program.address().await;
+    graphql(address, &[("x-request-id", "for.people")], "{ users { id } }", json!({})).await;
+    program.says("answered request_id=\"for.people\" transport=\"graphql\"", 1).await;
+    assert_eq!(lines(&program), Vec::<Json>::new());
+}
+
+/// Who wants traces from a binary that cannot send them is told so, and is served.
+#[cfg(not(feature = "grpc-transport"))]
+#[tokio::test]
+async fn traces_that_cannot_be_sent() {
+    let (_directory, _database, mut program) = shop("\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:1\"\n").await;
+    let address = program.address().await;
+    program.says("this binary was built without --features grpc-transport", 1).await;
+    assert_eq!(http::send(address, "GET", "/rest/users", &[], b"").await.unwrap().status, 200);
+}
+
 /// At `info`, what went well is not told.
 #[tokio::test]
 async fn a_quiet_log_tells_of_errors() {

@@ -27,17 +27,23 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod deploying;
+mod doctor;
 mod entities;
 mod entities_breaker;
+mod entities_fuzz;
 mod entities_requires;
 mod entities_rest;
 mod entities_rules;
+#[cfg(feature = "grpc-transport")]
+mod entities_wires;
 mod faults;
 #[cfg(feature = "grpc-transport")]
 mod faults_load;
 #[cfg(feature = "grpc-transport")]
 mod faults_process;
 mod federated;
+mod federation_page;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
@@ -73,12 +79,17 @@ mod limits_requests;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
+#[cfg(feature = "grpc-transport")]
+mod once;
+mod pgbouncer;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod replicas;
+mod rest_bulk;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

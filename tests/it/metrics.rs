@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::crate_path;
 use crate::program::eventually;
-use crate::service::Api;
+use crate::service::{Api, config};
 use crate::{subgraph, world};
 
 /// Samples by their names and labels, as `/metrics` prints them.
@@ -168,6 +168,17 @@ async fn entities_by_the_sizes_of_their_batches() {
     assert_eq!(all["fraiseql_requests_total{transport=\"rest\",endpoint=\"_entities\"}"], 1.0);
     assert_eq!(all["fraiseql_requests_total{transport=\"graphql\",endpoint=\"(several)\"}"], 1.0);
     assert_eq!(all["fraiseql_federation_circuit_breaker_state{entity=\"User\"}"], 0.0);
+}
+
+/// What is waited for is seen too.
+#[tokio::test]
+async fn a_server_that_has_nothing_to_serve_yet() {
+    let api = Api::unready(config("postgres://nobody@127.0.0.1:1/nothing", "")).await;
+    assert_eq!(api.get("/rest/items").await.status, 503);
+    let all = samples(&api).await;
+    assert_eq!(all["fraiseql_serving"], 0.0);
+    let errors = "fraiseql_request_errors_total{transport=\"rest\",endpoint=\"(none)\",code=\"UNAVAILABLE\"}";
+    assert_eq!(all[errors], 1.0);
 }
 
 /// Whatever is sent, the labels are those of the schema.

@@ -101,7 +101,7 @@ fn parent(number: u8) -> String {
 async fn every_wire_continues_the_trace_of_its_caller() {
     let (collector, endpoint) = Collector::start().await;
     let telemetry = format!("\n[telemetry]\notlp_endpoint = \"http://{endpoint}\"\n");
-    let (_directory, _database, mut program) = shop(&telemetry).await;
+    let (_directory, database, mut program) = shop(&telemetry).await;
     let address = program.address().await;
     let send = async |method, path, number: u8, body: Vec<u8>| {
         let traceparent = parent(number);
@@ -145,6 +145,7 @@ async fn every_wire_continues_the_trace_of_its_caller() {
             ("http.request.method", "POST"),
             ("http.route", "/graphql"),
             ("url.path", "/graphql"),
+            ("url.scheme", "http"),
             ("http.response.status_code", "200"),
             ("network.protocol.version", "1.1"),
             ("graphql.operation.type", "query"),
@@ -188,7 +189,10 @@ async fn every_wire_continues_the_trace_of_its_caller() {
         }
         let execute = &trace["SELECT users"];
         assert_eq!(execute.kind(), SpanKind::Client);
-        has(execute, &[("db.system.name", "postgresql"), ("db.operation.name", "SELECT")]);
+        has(
+            execute,
+            &[("db.system.name", "postgresql"), ("db.namespace", database.name()), ("db.operation.name", "SELECT")],
+        );
         assert!(attributes(&execute.attributes)["db.query.text"].starts_with("SELECT "));
     }
     assert!(collector.trace(&trace_id(5)).is_empty());

@@ -121,7 +121,7 @@ impl Exchange<'_> {
         self.check_json()?;
         let _admitted = self.engine.admission().admit().await?;
         let schema = self.engine.schema_for(self.caller);
-        let decode = self.caller.observer().time(Stage::Decode);
+        let decode = (self.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
         let asked = Asked::read(&schema, name, &bytes)?;
         drop(decode);
         if asked.representations.len() > settings.representations_max {
@@ -158,6 +158,9 @@ impl Exchange<'_> {
             bytes_max: settings.response_bytes_max,
         };
         let answered = batch.answer(&asked.representations).await.into_failure()?;
+        for error in answered.failures().filter(|error| error.code.is_logged()) {
+            tracing::error!(request_id = self.id, "{error}");
+        }
         let (list, refused) = list(&answered, &Budget::new(settings.response_bytes_max))?;
         let mut errors: Vec<Json> = Vec::new();
         for (index, error) in refused {

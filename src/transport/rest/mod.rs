@@ -11,6 +11,7 @@ mod docs;
 mod encode;
 mod entities;
 mod input;
+mod lines;
 mod links;
 mod negotiate;
 mod parameters;
@@ -31,13 +32,13 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::Value as Json;
 use tracing::Instrument;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub use self::decode::PageSizes;
 use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
 use self::entities::EntityTable;
+pub use self::lines::takes_lines;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
 use self::parameters::{Parameter, members, parameters, path_values};
@@ -367,9 +368,9 @@ impl Exchange<'_> {
         let _timed = self.caller.observer().time(Stage::Encode);
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
-            Err(failure) if failure.error.stale => {
+            Err(failure) if failure.error.can_be_asked_again() => {
                 let again = async {
-                    self.engine.rebind(seen).await?;
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
                     encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await
                 };
                 Box::pin(again).await?
@@ -381,19 +382,19 @@ impl Exchange<'_> {
 
     /// A JSON body with its tag, or only the tag when the client has the body already.
     fn tagged(&self, chunks: Vec<Bytes>) -> Result<Response<Body>, Failure> {
-        let tag = self.rest.options.etag.then(|| tag(&chunks));
+        let tag = self.rest.options.etag.then(|| respond::tag(&chunks));
         if let Some(tag) = tag.as_deref().filter(|tag| has_already(&self.parts.headers, tag)) {
             let mut response = respond::data(Body::empty(), Media::Json.content_type());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response.headers_mut().remove(header::CONTENT_TYPE);
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
             return Ok(response);
         }
         let (body, length) = body_of(chunks);
         let mut response = respond::data(body, Media::Json.content_type());
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         if let Some(tag) = &tag {
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
         }
         Ok(response)
     }
@@ -406,35 +407,17 @@ impl Exchange<'_> {
         let _admitted = self.engine.admission().admit().await?;
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-        let opened = match stream::open(outcome, media, self.caller.observer()).await {
-            Err(failure) if failure.error.stale => {
-                self.engine.rebind(seen).await?;
-                let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
-                stream::open(outcome, media, self.caller.observer()).await?
-            }
-            result => result?,
-        };
+        let opened =
+            match stream::open(outcome, media, self.caller.observer()).instrument(tracing::debug_span!("encode")).await
+            {
+                Err(failure) if failure.error.can_be_asked_again() => {
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
+                    let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
+                    stream::open(outcome, media, self.caller.observer()).await?
+                }
+                result => result?,
+            };
         Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
-    }
-}
-
-/// A weak tag over the whole body: links and counts change with the data that they speak of.
-fn tag(chunks: &[Bytes]) -> String {
-    let hash = match chunks {
-        // The usual body: what is at hand in one piece needs no state to be set up.
-        [single] => xxh3_64(single),
-        chunks => {
-            let mut hash = Xxh3Default::new();
-            chunks.iter().for_each(|chunk| hash.update(chunk));
-            hash.digest()
-        }
-    };
-    format!("W/\"{hash:016x}\"")
-}
-
-fn tag_response(response: &mut Response<Body>, tag: &str) {
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        response.headers_mut().insert(header::ETAG, tag);
     }
 }
 

@@ -17,7 +17,7 @@ use super::negotiate::Media;
 use super::respond::Failure;
 use crate::codec::{self, Shape, Stop, Trail};
 use crate::engine::{Outcome, Rows};
-use crate::error::{Code, Result};
+use crate::error::{Code, Result, Stage};
 use crate::observe::Observer;
 
 /// Size at which a chunk is handed over; sooner when no row is waiting.
@@ -49,6 +49,7 @@ enum Part {
 
 /// Reads the first row, after which nothing can be taken back.
 pub async fn open(mut outcome: Outcome, media: Media, observer: &Observer) -> Result<Stream, Failure> {
+    let _timed = observer.time(Stage::Encode);
     let mut writer = Writer {
         media,
         buffer: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8),
