@@ -69,9 +69,8 @@ pub async fn serve(mut stream: TcpStream, acceptor: Option<TlsAcceptor>, peer: A
         }
     };
     tokio::select! {
-        stream = tokio::time::timeout(limits.idle_timeout, handshake) => match stream {
-            Ok(Some(stream)) => speak(stream, peer, limits).await,
-            Ok(None) | Err(_) => {}
+        stream = tokio::time::timeout(limits.idle_timeout, handshake) => if let Ok(Some(stream)) = stream {
+            speak(stream, peer, limits).await;
         },
         _ = stopped.changed() => {}
     }
