@@ -144,7 +144,7 @@ async fn streams_end_in_order_when_the_process_is_told_to_stop() {
     let (few, endless, messages, commands) = tokio::join!(read_few, read_endless, read_messages, commands.message());
     let rows = few.lines().filter(|line| line.starts_with("{\"id\"")).count();
     assert!(rows == 2000 && few.ends_with("0\r\n\r\n"), "{rows} of 2000 rows");
-    let last = endless.lines().filter(|line| line.starts_with("{\"error\"")).next_back().unwrap_or_default();
+    let last = endless.lines().rfind(|line| line.starts_with("{\"error\"")).unwrap_or_default();
     let last: Json = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {endless}"));
     assert_eq!(last["error"]["code"], "UNAVAILABLE");
     assert!(endless.ends_with("0\r\n\r\n"), "it breaks off: {endless}");
