@@ -139,7 +139,7 @@ impl ViewExecutor {
     /// Keeps knowing which replicas may be read; `None` where there are none.
     pub fn upkeep(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<>> {
         let executor = self.clone();
-        (!self.replicas.is_empty()).then(|| async move { executor.replicas.watch(&executor.pools).await })
+        (!self.replicas.is_empty()).then_some(async move { executor.replicas.watch(&executor.pools).await })
     }
 
     /// Runs a statement that reads for a caller. Rows can be read as soon as PostgreSQL has accepted it.

@@ -106,7 +106,9 @@ mod tests {
             (&[], false),
         ] {
             let mut headers = HeaderMap::new();
-            prefer.iter().for_each(|text| drop(headers.append("prefer", text.parse().unwrap())));
+            for text in prefer {
+                headers.append("prefer", text.parse().unwrap());
+            }
             assert_eq!(prefers_primary(&headers), expected, "{prefer:?}");
         }
     }
