@@ -35,9 +35,6 @@ const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 /// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
 const BORROW_AFTER: Duration = Duration::from_millis(100);
 
-/// How long a connection is silent before TCP asks whether the database is still there.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
 pub(super) const SETTINGS: [(&str, &str); 7] = [
@@ -136,7 +133,8 @@ impl Pools {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(database.connect_timeout);
         }
-        config.keepalives_idle(SILENCE_MAX);
+        // One that lies idle is asked by TCP whether its database is still there.
+        config.keepalives_idle(Duration::from_secs(30));
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
