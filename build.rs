@@ -33,8 +33,8 @@ fn embed_python_package() {
     fs::write(out_directory().join("python_package.rs"), list).expect("OUT_DIR can be written");
 }
 
-/// Compiles proto/**/*.proto with a compiler in Rust, so that nobody has to install protoc: a module for each
-/// package, for `tonic::include_proto!`, and `descriptors.bin` with all of them, for reflection.
+/// Compiles proto/**/*.proto with a compiler in Rust, so that nobody has to install protoc: `descriptors.bin` with
+/// all of them, for reflection, and a module for each package, for `tonic::include_proto!`.
 fn compile_protos() {
     let root = manifest_directory().join("proto");
     println!("cargo::rerun-if-changed={}", root.display());
@@ -47,8 +47,10 @@ fn compile_protos() {
     let descriptors = protox::compile(files, [&root]).unwrap_or_else(|error| panic!("{error:?}"));
     let encoded = protox::prost_reflect::prost::Message::encode_to_vec(&descriptors);
     fs::write(out_directory().join("descriptors.bin"), encoded).expect("OUT_DIR can be written");
+    // The server answers by descriptors; the clients are for tests, over any channel.
     tonic_prost_build::configure()
-        .build_client(false)
+        .build_server(false)
+        .build_transport(false)
         .compile_fds(descriptors)
         .unwrap_or_else(|error| panic!("{error}"));
 }

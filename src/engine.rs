@@ -215,14 +215,15 @@ impl Engine {
         let timed = caller.observer().time(Stage::Execute);
         let span = batches.first().map(|batch| self.execute_span(&batch.statement, mutate.form.name()));
         let span = span.unwrap_or_else(tracing::Span::none);
-        let change = self.executor.change(&batches, together, mutate.once.as_ref(), caller);
+        let once = mutate.once.as_ref().map(|once| once.of(&refused));
+        let change = self.executor.change(&batches, together, once.as_ref(), caller);
         let mut outcome = change.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         drop(timed);
         outcome.rows.counted_by(caller.observer());
         let mut changes = std::mem::take(&mut outcome.changes).into_iter();
         outcome.changes = refused
             .into_iter()
-            .filter_map(|result| match result {
+            .map_while(|result| match result {
                 Ok(()) => changes.next(),
                 Err(error) => Some(Err(error)),
             })

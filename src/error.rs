@@ -117,6 +117,11 @@ impl Code {
         }
     }
 
+    /// Whether the operator has to hear of it: it is not the caller's doing.
+    pub fn is_logged(self) -> bool {
+        matches!(self, Code::Internal | Code::DataMismatch | Code::Unavailable)
+    }
+
     /// The HTTP status of this code where the wire uses statuses for errors.
     pub fn http_status(self) -> u16 {
         match self {

@@ -200,6 +200,7 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         body_bytes_max: config.server.max_body_bytes,
         response_bytes_max: config.server.max_response_bytes,
         representations_max: config.federation.max_representations,
+        idempotency_ttl: config.rest.idempotency_ttl,
     };
     Graphql::new(schema, options)
 }

@@ -9,6 +9,7 @@ mod signature;
 mod tests;
 mod token;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -35,6 +36,9 @@ pub struct Identity {
     /// Every claim of the token, as JSON.
     pub claims: Map<String, Json>,
 }
+
+/// Claims by which two tokens of one bearer differ.
+const OF_ONE_TOKEN: [&str; 8] = ["exp", "iat", "nbf", "jti", "auth_time", "nonce", "at_hash", "sid"];
 
 // === impl Caller ===
 
@@ -83,6 +87,18 @@ impl Caller {
             Json::Null => None,
             other @ (Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => Some(other.to_string()),
         }
+    }
+
+    /// Everything about the caller that an answer can depend on, as text: the claims, less those of a single token,
+    /// and the headers.
+    pub fn marks(&self) -> String {
+        let claims = self.identity.iter().flat_map(|identity| &identity.claims);
+        let claims = claims.filter(|(name, _)| !OF_ONE_TOKEN.contains(&name.as_str()));
+        let headers: BTreeMap<&String, &String> = self.headers.iter().collect();
+        let mut marks: Vec<String> = claims.map(|(name, value)| format!("{name}={value}")).collect();
+        marks.sort_unstable();
+        marks.extend(headers.into_iter().map(|(name, value)| format!("{name}: {value}")));
+        marks.join("\n")
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -66,6 +66,15 @@ except Exception:
     print('absent')
 ";
 
+/// For a script that only declares, as one whose entities stand in fraiseql.toml.
+const EXPORT: &str = "
+import sys
+import schema
+import fraiseql
+if any(made for made in fraiseql.get_schema_dict().values() if isinstance(made, list)):
+    fraiseql.export_schema(sys.argv[1])
+";
+
 // === impl Authoring ===
 
 impl Authoring {
@@ -80,13 +89,33 @@ impl Authoring {
         Ok(Some(Authoring { project, python, package }))
     }
 
-    /// Runs the script, which has to write `schema_file`, a path in the project. Returns what it printed.
+    /// Runs the script, and exports to `schema_file`, a path in the project, what it declares when it does not do so
+    /// itself. Returns what it printed.
     pub async fn export(&self, schema_file: &Path) -> Result<String, Error> {
         let schema_file = self.project.join(schema_file);
         let written_at = || fs::metadata(&schema_file).and_then(|found| found.modified()).ok();
         let before = written_at();
+        let is_written = || written_at().is_some() && written_at() != before;
+        let said = self.run(&[OsStr::new(SCRIPT)]).await?;
+        // One that exports to another place says with what.
+        let exports = || fs::read_to_string(self.project.join(SCRIPT)).is_ok_and(|text| text.contains("export_schema"));
+        if !is_written() && !exports() {
+            self.run(&[OsStr::new("-Bc"), OsStr::new(EXPORT), schema_file.as_os_str()]).await?;
+        }
+        if !is_written() {
+            let name = schema_file.strip_prefix(&self.project).unwrap_or(&schema_file).display();
+            let problem = Problem::new(SCRIPT, "", format!("ran, but did not write {name}")).hint(format!(
+                "end it with\n    if __name__ == \"__main__\":\n        fraiseql.export_schema(\"{name}\")"
+            ));
+            return Err(Error::Script { problem, traceback: None });
+        }
+        Ok(said)
+    }
+
+    /// Runs Python in the project; what it printed.
+    async fn run(&self, arguments: &[&OsStr]) -> Result<String, Error> {
         let mut command = command(&self.python, &self.project);
-        command.arg(SCRIPT);
+        command.args(arguments);
         if let Some(package) = &self.package {
             command.env("PYTHONPATH", python_path(package.path()));
         }
@@ -99,13 +128,6 @@ impl Authoring {
         };
         if !output.status.success() {
             return Err(failure(&output, &self.project));
-        }
-        if written_at().is_none() || written_at() == before {
-            let name = schema_file.strip_prefix(&self.project).unwrap_or(&schema_file).display();
-            let problem = Problem::new(SCRIPT, "", format!("ran, but did not write {name}")).hint(format!(
-                "end it with\n    if __name__ == \"__main__\":\n        fraiseql.export_schema(\"{name}\")"
-            ));
-            return Err(Error::Script { problem, traceback: None });
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -257,10 +279,14 @@ mod tests {
     async fn a_script_writes_the_schema_without_anything_installed() {
         let text = "import fraiseql\nfrom fraiseql.scalars import ID\n\n\
                     @fraiseql.type\nclass User:\n    \"\"\"Ü.\"\"\"\n    id: ID\n\nprint('hello')\n";
-        let (project, exported) = export(&format!("{text}{END}")).await;
-        assert_eq!(exported.unwrap(), "hello\n");
-        let schema = fs::read_to_string(project.path().join("schema.json")).unwrap();
-        assert!(schema.contains("\"User\"") && schema.contains('Ü'), "{schema}");
+        // One that only declares is exported all the same.
+        for end in [END, ""] {
+            let (project, exported) = export(&format!("{text}{end}")).await;
+            assert_eq!(exported.unwrap(), "hello\n");
+            let schema = fs::read_to_string(project.path().join("schema.json")).unwrap();
+            assert!(schema.contains("\"User\"") && schema.contains('Ü'), "{schema}");
+            assert!(!project.path().join("__pycache__").exists());
+        }
     }
 
     #[tokio::test]
@@ -288,9 +314,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_script_that_writes_nothing_is_told_how() {
-        let (_project, exported) = export("import fraiseql\n").await;
-        let error = exported.unwrap_err().to_string();
-        assert!(error.contains("did not write schema.json") && error.contains("fraiseql.export_schema"), "{error}");
+        let elsewhere =
+            "import fraiseql\n@fraiseql.type\nclass User:\n    name: str\nfraiseql.export_schema('s.json')\n";
+        for text in ["import fraiseql\n", elsewhere] {
+            let (_project, exported) = export(text).await;
+            let error = exported.unwrap_err().to_string();
+            assert!(error.contains("did not write schema.json") && error.contains("fraiseql.export_schema"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -112,10 +112,6 @@ impl Called {
     }
 
     fn of(call: &Call, rows: Vec<Row>) -> Called {
-        if rows.len() > 1 && !call.is_set {
-            let message = format!("the function of {} returned {} rows for one call", call.mutation, rows.len());
-            return Called::failed(function_failed(&call.mutation, message));
-        }
         let is_null = |row: &Row| row.try_get::<usize, IsNull>(mutate::VALUE).is_ok_and(|null| null.0);
         let ids: Vec<String> = rows.iter().filter_map(|row| row.try_get(mutate::ID).ok().flatten()).collect();
         let (mut changed, mut failure) = (!ids.is_empty() || !rows.iter().all(is_null), None);
@@ -130,7 +126,7 @@ impl Called {
         let id = ids.first().filter(|_| ids.len() == 1).cloned();
         let kept: Vec<Row> = rows.into_iter().filter(|row| !is_null(row)).collect();
         let ids = if failure.is_none() { ids } else { Vec::new() };
-        let change = Ok(Change { id, changed, rows: kept.len(), failure });
+        let change = Ok(Change { id, changed, rows: kept.len(), failure, kept: None });
         Called { change, rows: kept, ids, is_whole, is_read: false }
     }
 }

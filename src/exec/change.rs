@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::called::{Called, Reading, called_of, complete, read_of};
+use super::idempotency::Kept;
 use super::rows::Rows;
 use super::transaction::{Loss, Transaction};
 use super::{Outcome, Pace, ViewExecutor, timeout};
@@ -30,6 +31,8 @@ pub struct Change {
     pub rows: usize,
     /// What went wrong, where the row is an error of a declared type.
     pub failure: Option<(Code, String)>,
+    /// The answer that was given before under the same key; then nothing else is known here.
+    pub kept: Option<Kept>,
 }
 
 /// How the calls of one intent stand to each other.
@@ -63,7 +66,7 @@ impl ViewExecutor {
         once: Option<&Once>,
         caller: &Caller,
     ) -> Result<Outcome> {
-        if let Some(once) = once.filter(|_| !together.dry_run) {
+        if let Some(once) = once.filter(|once| !together.dry_run && !once.keys.is_empty()) {
             return self.change_once(batches, together, once, caller).await;
         }
         let all: Vec<Part<'_>> = batches.iter().map(|batch| (batch, 0..batch.len())).collect();
@@ -194,12 +197,12 @@ impl Outcome {
             }
             changes.push(change);
         }
-        Ok(Outcome { statement: shown, rows: Rows::kept(rows), changes, pending: None, kept: None })
+        Ok(Outcome { statement: shown, rows: Rows::kept(rows), changes, pending: None })
     }
 }
 
 /// Whether an error can be that of one call among several.
-fn is_of_a_call(error: &Error) -> bool {
+pub(super) fn is_of_a_call(error: &Error) -> bool {
     match error.code {
         Code::InvalidArgument
         | Code::Forbidden

@@ -142,7 +142,8 @@ fn function(row: &Row, types: &Types, rows_returned: &HashMap<u32, Vec<(String, 
         let mode = modes.get(i).map_or("i", String::as_str);
         if matches!(mode, "i" | "b" | "v") {
             let has_default = parameters.len() as i32 >= inputs - defaults;
-            parameters.push(Parameter { name: name.clone(), ty: types.resolve(*ty), has_default });
+            let is_variadic = mode == "v";
+            parameters.push(Parameter { name: name.clone(), ty: types.resolve(*ty), has_default, is_variadic });
         }
         if matches!(mode, "o" | "b" | "t") {
             returns.push((name, types.resolve(*ty)));

@@ -77,10 +77,8 @@ pub struct Outcome {
     pub rows: Rows,
     /// Of a mutation: what became of each call, in order; the rows are theirs, one behind the other.
     pub changes: Vec<Result<Change>>,
-    /// Under a key: the transaction, which commits with the answer.
+    /// Under keys: the transaction, which commits with the answers.
     pub pending: Option<Pending>,
-    /// Under a key that was answered before: that answer, and nothing else.
-    pub kept: Option<Kept>,
 }
 
 // === impl Outcome ===
@@ -92,6 +90,14 @@ impl Outcome {
 
     pub fn statement(&self) -> &Arc<Statement> {
         &self.statement
+    }
+
+    /// The answer that was given before under the key of all calls.
+    pub fn replayed(&mut self) -> Option<Kept> {
+        match self.changes.as_mut_slice() {
+            [Ok(change)] => change.kept.take(),
+            [] | [Err(_)] | [_, ..] => None,
+        }
     }
 
     /// The rows apart from their statement, so that one can be read while the other is borrowed.
@@ -130,7 +136,7 @@ impl ViewExecutor {
             result => result?,
         };
         let rows = rows.of(statement.clone()).holding(permit);
-        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None, kept: None })
+        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None })
     }
 
     /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.

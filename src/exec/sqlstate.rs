@@ -63,6 +63,7 @@ fn describe(state: &SqlState, error: &tokio_postgres::Error) -> (Code, String) {
         "P0002" => return (Code::NotFound, said()),
         // A regular expression is the caller's own, and what is wrong with it only PostgreSQL can tell.
         "2201B" => return (Code::InvalidArgument, said()),
+        "21000" => (Code::Internal, "there are several rows where there may be one"),
         "22001" => (Code::InvalidArgument, "a text is too long"),
         "22003" => (Code::InvalidArgument, "a number is out of range"),
         "22007" | "22008" => (Code::InvalidArgument, "a date or a time is not one, or is out of range"),

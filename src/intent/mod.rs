@@ -41,20 +41,27 @@ pub struct Mutate {
     pub dry_run: bool,
     /// Served by a statement for any number of calls, even where there is only one.
     pub is_batch: bool,
-    /// Under a key of the client's: its answer is kept, and given again to who sends the same.
+    /// Under keys of the client's: the answers are kept, and given again to who sends the same.
     pub once: Option<Once>,
 }
 
-/// A key under which something happens once.
+/// Keys under which calls happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// Whose key it is, and for what.
+    /// Whose keys they are, and for what.
     pub scope: String,
-    pub key: String,
+    /// One for all calls together, or one for each of them. Calls with keys of their own may be answered in
+    /// parts: the outcome is that of as many of the first as go together, and the rest is asked again.
+    pub keys: Vec<OnceKey>,
+    /// How long answers are kept.
+    pub ttl_secs: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceKey {
+    pub name: String,
     /// Of everything that the answer depends on.
     pub digest: String,
-    /// How long the answer is kept.
-    pub ttl_secs: u64,
 }
 
 /// One root field of a query, one REST read, one read RPC, or the entities of one type by one key.
@@ -139,16 +146,28 @@ impl Mutate {
         }
     }
 
-    /// The same for some of the calls.
+    /// What chooses the statement of some of the calls.
     pub fn part(&self, calls: &[Input]) -> Mutate {
         Mutate {
             form: self.form.clone(),
             calls: calls.to_vec(),
             arguments: self.arguments.clone(),
             values: self.values.clone(),
-            once: self.once.clone(),
+            once: None,
             ..*self
         }
+    }
+}
+
+// === impl Once ===
+
+impl Once {
+    /// The keys of those calls that could be made.
+    pub fn of<E>(&self, calls: &[Result<(), E>]) -> Once {
+        let is_each = self.keys.len() == calls.len();
+        let made = |at: usize| !is_each || calls.get(at).is_none_or(Result::is_ok);
+        let keys = self.keys.iter().enumerate().filter(|(at, _)| made(*at)).map(|(_, key)| key.clone());
+        Once { scope: self.scope.clone(), keys: keys.collect(), ttl_secs: self.ttl_secs }
     }
 }
 

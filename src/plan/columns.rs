@@ -133,7 +133,7 @@ pub(super) fn is_fenced(outputs: &[Output], block: &Block) -> bool {
 }
 
 /// A field of which this service knows only what a representation says.
-fn elsewhere(scope: &Scope<'_>, field: &SchemaField) -> Error {
+pub(super) fn elsewhere(scope: &Scope<'_>, field: &SchemaField) -> Error {
     let name = &field.name;
     let reason = "comes from what other services say of it, which only a router asks for, by _entities";
     Error::invalid(format!("{}.{name} {reason}", scope.type_name)).at(&**name)

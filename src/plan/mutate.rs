@@ -43,6 +43,10 @@ pub struct Command {
     pub is_batch: bool,
     /// A call gives any number of rows.
     pub is_set: bool,
+    /// The function could return several rows where a call has one at most.
+    pub is_one_of_set: bool,
+    /// A value of the function is the id of an entity.
+    pub is_id: bool,
     /// The answer cannot be null.
     pub is_required: bool,
     pub reads: Reads,
@@ -170,6 +174,8 @@ impl Planner<'_> {
             keys,
             is_batch,
             is_set,
+            is_one_of_set: call.returns_set && !is_set,
+            is_id: matches!(self.schema().kind(&endpoint.item), Kind::Scalar(Scalar::Id | Scalar::Uuid)),
             is_required: !many && !endpoint.nullable,
             reads,
             read_back: read_back.map(Box::new),

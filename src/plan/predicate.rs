@@ -8,6 +8,7 @@ use crate::schema::entities::EntityKey;
 use crate::schema::model::{Field, RelationName, Scalar};
 use crate::schema::{Kind, Schema, Source};
 
+use super::columns::elsewhere;
 use super::guard::Guard;
 use super::{Base, Block, Expr, ExprType, OrderTerm, Predicate, QualifiedName};
 
@@ -129,8 +130,7 @@ impl<'a> Resolver<'a> {
                 return Err(unreachable_path(scope.type_name, name));
             }
         };
-        let declared = ExprType { array: field.ty.is_list(), ..declared };
-        self.stored(scope, &field.column, declared)
+        self.field(scope, field, ExprType { array: field.ty.is_list(), ..declared })
     }
 
     /// The expression of a field that is compared with a value: fractions are compared as such, even
@@ -181,9 +181,23 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// A field of the row itself: by what other services say of it, or what is computed from that, no row is found.
+    fn field(&self, scope: &Scope<'_>, field: &Field, declared: ExprType) -> Result<Expr> {
+        let is_missing = || match &scope.place {
+            Place::Document(_) => false,
+            Place::Relation { relation, data_column } => {
+                self.schema.source(relation, &field.column, data_column) == Source::Missing
+            }
+        };
+        if field.function.is_some() || field.federation.external && is_missing() {
+            return Err(elsewhere(scope, field));
+        }
+        self.stored(scope, &field.column, declared)
+    }
+
     /// The jsonb value of an embedded object or list.
     pub fn document(&self, scope: &Scope<'_>, field: &Field) -> Result<Expr> {
-        self.stored(scope, &field.column, ExprType::of_scalar(Scalar::Json))
+        self.field(scope, field, ExprType::of_scalar(Scalar::Json))
     }
 
     /// The jsonb column of a relation.

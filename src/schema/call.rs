@@ -123,6 +123,11 @@ fn passed(model: &Model, mutation: &Endpoint, function: &Function) -> Result<Vec
         TypeOf::Named(name) => model.inputs.get(name),
         TypeOf::List(_) => None,
     };
+    let named = |known: &Parameter| if known.name.is_empty() { String::new() } else { format!(" {}", known.name) };
+    if let Some(rest) = function.parameters.iter().find(|known| known.is_variadic) {
+        let reason = "its arguments go by position, and ours by name; declare it as an array";
+        return Err(vec![format!("{} has a VARIADIC parameter{}: {reason}", shown(function), named(rest))]);
+    }
     let claims: Vec<&str> = mutation.inject.keys().map(String::as_str).collect();
     let own: Vec<&Parameter> = claims.iter().filter_map(|claim| parameter(function, &snake_case(claim))).collect();
     let rest: Vec<&Parameter> =

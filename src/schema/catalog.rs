@@ -38,6 +38,9 @@ pub struct Parameter {
     pub name: String,
     pub ty: PgType,
     pub has_default: bool,
+    /// It takes the rest of the arguments, which have no names.
+    #[serde(default)]
+    pub is_variadic: bool,
 }
 
 /// A PostgreSQL type, reduced to what reading and casting need.

@@ -38,6 +38,7 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         request_timeout: config.server.request_timeout,
         representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
+        idempotency_ttl: config.rest.idempotency_ttl,
     };
     let file = config.fraiseql.output_file.display().to_string();
     Grpc::new(schema, lock, options, &file).map(|grpc| Some(Arc::new(grpc)))

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -26,7 +27,7 @@ use crate::error::{Code, Error, Stage};
 use crate::observe::{Beginning, Metrics, Observer, Transport};
 use crate::telemetry;
 use crate::transport::graphql::Graphql;
-use crate::transport::rest::Rest;
+use crate::transport::rest::{Rest, takes_lines};
 
 const REQUEST_ID: &str = "x-request-id";
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -145,7 +146,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: 
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);
-    let timeout = config.server.request_timeout;
+    let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
     let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, observer)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,

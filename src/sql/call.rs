@@ -166,6 +166,12 @@ impl Batch {
         Ok((Batch { statement: statement.clone(), values, calls }, refused))
     }
 
+    /// Those of the calls that stand at these positions.
+    pub fn only(&self, positions: &[usize]) -> Batch {
+        let calls = positions.iter().filter_map(|at| self.calls.get(*at).cloned()).collect();
+        Batch { statement: self.statement.clone(), values: self.values.clone(), calls }
+    }
+
     pub fn len(&self) -> usize {
         self.calls.len()
     }

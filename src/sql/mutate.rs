@@ -22,6 +22,9 @@ pub const IS_WHOLE: usize = 2;
 /// message.
 pub const RESPONSE: usize = 3;
 
+/// The number of a row among those of its call; no column of a function is called like that.
+const NUMBER: &str = "#";
+
 /// How a parameter's value is sent.
 pub(super) fn sent_as(passed: &Passed) -> BindKind {
     BindKind::of(&expr_type(&passed.ty)).0
@@ -65,6 +68,10 @@ pub(super) fn write(command: &Command) -> String {
         writer.push(" FROM ");
     }
     writer.call(command);
+    if command.is_one_of_set {
+        // A second row is more than a subquery may return: the statement fails, and what the function did is undone.
+        let _ = write!(writer.text, " WHERE (SELECT true FROM generate_series(1, t0.\"{NUMBER}\"))");
+    }
     if command.is_batch {
         writer.push(" ORDER BY c.n");
     }
@@ -81,11 +88,18 @@ impl Writer {
             self.push(" => ");
             self.argument(passed, i, command.is_batch);
         }
-        self.push(") t0");
+        self.push(if command.is_one_of_set { ") WITH ORDINALITY t0" } else { ") t0" });
         // The column of a single value has the function's name, or that of its parameter.
-        if command.returned.columns().is_empty() {
-            self.push("(value)");
+        let columns: Vec<&str> = match command.returned.columns() {
+            [] => vec!["value"],
+            columns if command.is_one_of_set => columns.iter().map(|(name, _)| name.as_str()).collect(),
+            _ => return,
+        };
+        for (i, name) in columns.into_iter().chain(command.is_one_of_set.then_some(NUMBER)).enumerate() {
+            self.push(if i > 0 { ", " } else { "(" });
+            self.identifier(name);
         }
+        self.push(")");
     }
 
     fn argument(&mut self, passed: &Passed, position: usize, is_batch: bool) {
@@ -265,7 +279,18 @@ impl Writer {
                 }
             },
             Value::Row { data } => {
-                self.push("CASE WHEN NOT (t0 IS NULL) THEN ");
+                self.push("CASE WHEN NOT (");
+                if command.is_one_of_set {
+                    self.push("ROW(");
+                    for (i, (name, _)) in command.returned.columns().iter().enumerate() {
+                        self.push(if i > 0 { ", " } else { "" });
+                        self.column(0, name);
+                    }
+                    self.push(")");
+                } else {
+                    self.push("t0");
+                }
+                self.push(" IS NULL) THEN ");
                 match data {
                     None => self.push("to_jsonb(t0)"),
                     Some(data) => {
@@ -328,7 +353,7 @@ impl Writer {
                     (None, None) => self.push("NULL::text"),
                 }
             }
-            Returned::Value(ty) if is_json(ty) => self.push("NULL::text"),
+            Returned::Value(ty) if is_json(ty) || ty.array || !command.is_id => self.push("NULL::text"),
             Returned::Value(_) | Returned::Id(_) => self.push("t0.value::text"),
         }
     }

@@ -61,6 +61,12 @@ impl Chunks {
         self.done.push(Bytes::from(full));
     }
 
+    /// All of it in one piece.
+    pub fn text(&self) -> String {
+        let parts = self.done.iter().map(|chunk| &**chunk).chain([&*self.current]);
+        String::from_utf8_lossy(&parts.collect::<Vec<&[u8]>>().concat()).into_owned()
+    }
+
     pub fn append(&mut self, other: Chunks) {
         if other.done.is_empty() {
             return self.push(&other.current);

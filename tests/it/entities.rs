@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::service::Api;
 use crate::subgraph::{api, api_with, user_id};
 
-const ASK: &str = "query($representations: [_Any!]!) { _entities(representations: $representations) {
+pub const ASK: &str = "query($representations: [_Any!]!) { _entities(representations: $representations) {
     __typename
     ... on User { name }
     ... on Product { title sku variation { id name } }
@@ -334,117 +334,4 @@ async fn keys_are_values() {
         assert_eq!(data[6]["title"], "Product 1");
     }
     assert_eq!(crate::harness::ask(&database.url(), "SELECT count(*) FROM tb_product").await.unwrap(), 100);
-}
-
-/// A small generator, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, max: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % max
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    fn value(&mut self, depth: usize) -> Json {
-        match self.below(if depth > 3 { 7 } else { 9 }) {
-            0 => Json::Null,
-            1 => json!(self.below(2) == 0),
-            2 => json!(self.below(40)),
-            3 => json!(-(self.below(1 << 40) as i64)),
-            4 => json!(self.below(1000) as f64 / 7.0),
-            5 => json!(self.pick(&[
-                "",
-                "p3",
-                "sku2",
-                "odd",
-                "v5",
-                "1004",
-                "2024-01-05",
-                "slug-4",
-                "LOW",
-                "\u{0}",
-                "é\u{1f600}",
-                "'"
-            ])),
-            6 => json!(user_id(self.0 as usize % 50)),
-            7 => (0..self.below(3)).map(|_| self.value(depth + 1)).collect(),
-            _ => self.object(depth + 1),
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Json {
-        const NAMES: [&str; 16] = [
-            "id",
-            "email",
-            "sku",
-            "package",
-            "variation",
-            "study",
-            "caseNumber",
-            "number",
-            "amount",
-            "day",
-            "slug",
-            "grade",
-            "weight",
-            "active",
-            "site",
-            "tags",
-        ];
-        let mut map = serde_json::Map::new();
-        for _ in 0..self.below(4) {
-            let (name, value) = (*self.pick(&NAMES), self.value(depth));
-            map.insert(name.to_owned(), value);
-        }
-        Json::Object(map)
-    }
-
-    fn representation(&mut self) -> Json {
-        const TYPES: [&str; 10] =
-            ["User", "Product", "Research", "Reading", "Book", "Media", "Organization", "Parcel", "Post", ""];
-        let mut map = self.object(0);
-        if self.below(12) > 0 {
-            map["__typename"] = json!(self.pick(&TYPES));
-        }
-        if self.below(30) == 0 { self.value(0) } else { map }
-    }
-}
-
-/// Whatever is sent, each known user stands where it was asked for, and everything else is null or an object.
-#[tokio::test]
-async fn random_representations() {
-    let (_database, api) = api().await;
-    let mut random = Random(42);
-    for round in 0..150 {
-        let mut asked = Vec::new();
-        let mut users = Vec::new();
-        for at in 0..random.below(60) {
-            if random.below(4) == 0 {
-                let number = random.below(40) + 1;
-                users.push((at, number));
-                asked.push(user(number));
-            } else {
-                asked.push(random.representation());
-            }
-        }
-        let (data, errors) = ask(&api, ASK, &json!(asked)).await;
-        let data = data.as_array().unwrap_or_else(|| panic!("round {round}: {errors:?}")).clone();
-        assert_eq!(data.len(), asked.len());
-        for (at, number) in users {
-            assert_eq!(
-                data[at],
-                json!({"__typename": "User", "name": format!("User {number}")}),
-                "round {round}, {at}"
-            );
-        }
-        for (path, message) in errors {
-            let at = path[1].as_u64().unwrap() as usize;
-            assert!(data[at].is_null() || path[2].is_string(), "round {round}: {path} {message}");
-            assert!(!message.contains("INTERNAL") && !message.contains("failed"), "round {round}: {message}");
-        }
-    }
 }

@@ -78,7 +78,7 @@ async fn close(api: &Api, representations: &Json) {
         ask(api, representations).await;
         state(api, "User").await == 0
     };
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !is_closed().await {
         assert!(Instant::now() < deadline, "the breaker never closes");
         tokio::time::sleep(Duration::from_millis(200)).await;

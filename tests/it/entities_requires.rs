@@ -106,6 +106,41 @@ async fn outside_of_entities() {
     assert_eq!(row["data"][0]["name"], "Person 1", "{row}");
 }
 
+/// By what is computed, or stands elsewhere, nothing is found or ordered: no wire offers it, and whoever asks is told.
+#[tokio::test]
+async fn nothing_is_found_by_them() {
+    let (_database, api) = api().await;
+    let described = api.get("/rest/openapi.json").await.json();
+    let parameters = described["paths"]["/people"]["get"]["parameters"].as_array().unwrap();
+    let named = |name: &str| parameters.iter().find(|parameter| parameter["name"] == name);
+    for computed in ["average", "rank", "tags"] {
+        assert_eq!(named(computed), None);
+    }
+    assert!(named("name").is_some() && !named("sort").unwrap().to_string().contains("average"));
+    for query in [
+        "{ people(where: {average: {gt: 1}}) { name } }",
+        "{ people(orderBy: [{average: ASC}]) { name } }",
+        "{ people(where: {totalProducts: {gt: 1}}) { name } }",
+        "{ people(orderBy: [{totalProducts: ASC}]) { name } }",
+    ] {
+        let (code, message) = api.refusal(query, Json::Null).await;
+        assert!(["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"].contains(&code.as_str()), "{query}: {code} {message}");
+    }
+    for path in [
+        "average[gt]=1",
+        "average=1",
+        "sort=average",
+        "totalProducts[gt]=1",
+        "sort=totalProducts",
+        "filter={\"average\":{\"gt\":1}}",
+        "filter={\"tags\":{\"isNull\":true}}",
+        "filter={\"profile\":{\"homePage\":{\"eq\":\"x\"}}}",
+    ] {
+        let reply = api.get(&format!("/rest/people?{}", path.replace('"', "%22"))).await;
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (400, &json!("INVALID_ARGUMENT")), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn functions_that_do_not_fit() {
     for (signature, expected) in [

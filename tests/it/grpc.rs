@@ -9,6 +9,7 @@ use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
 use serde_json::{Value as Json, json};
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -169,6 +170,24 @@ impl Client {
 }
 
 impl Client {
+    /// Sends one command, with metadata; its answer, with what stands before and behind it.
+    pub async fn command(
+        &self,
+        method: &str,
+        request: &Json,
+        metadata: &[(&'static str, &str)],
+    ) -> Result<(Json, MetadataMap), Status> {
+        let mut client = tonic::client::Grpc::new(self.channel.clone());
+        client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+        let mut request = Request::new(self.encode(method, request));
+        for (name, value) in metadata {
+            request.metadata_mut().insert(*name, value.parse().unwrap());
+        }
+        authorize(&mut request, self.authorization.as_deref());
+        let response = client.unary(request, self.path(method).parse().unwrap(), Plain).await?;
+        Ok((self.decode(method, response.get_ref()), response.metadata().clone()))
+    }
+
     /// Sends commands, with metadata; the answers as they arrive.
     pub async fn write(
         &self,

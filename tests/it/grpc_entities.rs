@@ -1,15 +1,24 @@
 //! Entities over gRPC: batches, streams of keys, and the service for clients that know no schema.
 
+use std::fs;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
+use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::grpc::{Client, Plain, details};
+use crate::program::Program;
 use crate::subgraph::{api, api_with, user_id};
 use crate::tokens::{AUTH, bearer};
+
+/// What build.rs makes of `proto/`.
+#[allow(clippy::doc_markdown, clippy::large_enum_variant)]
+mod generated {
+    tonic::include_proto!("fraiseql.v1");
+}
 
 fn rows(answer: &Json) -> Vec<Json> {
     answer["items"].as_array().cloned().unwrap_or_default()
@@ -237,12 +246,17 @@ async fn without_a_schema() {
     }
 }
 
+/// A parcel takes longer than a statement may.
+const SLOW: &str = "CREATE OR REPLACE VIEW v_parcel AS SELECT 'p' || pg_sleep(5)::text AS id, 'Parcel' AS label, \
+                    NULL::text AS broken";
+const TIGHT: &str = "[database]\nstatement_timeout_ms = 300\n[federation.circuit_breaker]\nfailure_threshold = 1\n\
+                     recovery_timeout_secs = 30\n";
+
 #[tokio::test]
 async fn an_open_breaker() {
-    let more = "[database]\nstatement_timeout_ms = 300\n[federation.circuit_breaker]\nfailure_threshold = 1\nrecovery_timeout_secs = 30\n";
-    let (database, api) = api_with(more).await;
+    let (database, api) = api_with(TIGHT).await;
     let client = Client::of(&api).await;
-    database.execute("CREATE OR REPLACE VIEW v_parcel AS SELECT 'p' || pg_sleep(5)::text AS id, 'Parcel' AS label, NULL::text AS broken");
+    database.execute(SLOW);
     let keys = json!({"keys": [{"id": "parcel1"}], "readMask": "label"});
     assert_eq!(client.refusal("BatchGetParcels", keys.clone()).await.0, Code::DeadlineExceeded);
     let status = client.ask("BatchGetParcels", keys).await.unwrap_err();
@@ -254,4 +268,142 @@ async fn an_open_breaker() {
     let (keys, answers) = open(&client, "ResolveParcels", 1).await;
     keys.send(client.encode("ResolveParcels", &json!({"id": "parcel1"}))).await.unwrap();
     assert_eq!(answers.unwrap().message().await.unwrap_err().code(), Code::Unavailable);
+}
+
+/// What is healthy is answered beside what is not, and a stream of any type goes on.
+#[tokio::test]
+async fn an_open_breaker_among_others() {
+    let (database, api) = api_with(TIGHT).await;
+    let typed = Client::of(&api).await;
+    let client = Client::over(typed.channel.clone(), "fraiseql.v1.EntityService", None).await;
+    database.execute(SLOW);
+    let parcel = json!({"typename": "Parcel", "key": {"id": "parcel1"}});
+    let user = json!({"typename": "User", "key": {"id": user_id(1)}});
+    let mixed = json!({"keys": [user, parcel]});
+    for code in ["TIMEOUT", "CIRCUIT_BREAKER_OPEN"] {
+        let answer = rows(&client.one("BatchGetEntities", mixed.clone()).await);
+        assert_eq!((&answer[0]["entity"]["name"], &answer[1]["error"]["code"]), (&json!("User 1"), &json!(code)));
+    }
+    let (code, reason, _) = client.refusal("BatchGetEntities", json!({"keys": [parcel, parcel]})).await;
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "CIRCUIT_BREAKER_OPEN"));
+    // Each key arrives alone, so that all of its portion fails.
+    let (keys, answers) = open(&client, "ResolveEntities", 1).await;
+    let mut answers = answers.unwrap();
+    for (key, error) in [(&parcel, "CIRCUIT_BREAKER_OPEN"), (&user, ""), (&parcel, "CIRCUIT_BREAKER_OPEN"), (&user, "")]
+    {
+        keys.send(client.encode("ResolveEntities", key)).await.unwrap();
+        let answer = client.decode("ResolveEntities", &answers.message().await.unwrap().unwrap());
+        assert_eq!(answer["error"]["code"].as_str().unwrap_or_default(), error, "{answer}");
+    }
+}
+
+/// The client that tonic generates from `proto/`, which knows no schema.
+#[tokio::test]
+async fn the_generated_client_of_any_schema() {
+    use generated::entity_service_client::EntityServiceClient;
+    use generated::resolved_entity::Result as Resolved;
+    use generated::{BatchGetEntitiesRequest, EntityError, EntityKey};
+    use prost_types::value::Kind;
+    use prost_types::{Struct, Value};
+
+    let (_database, api) = api().await;
+    let channel = Client::of(&api).await.channel;
+    let mut client = EntityServiceClient::new(channel).accept_compressed(CompressionEncoding::Gzip);
+    let key = |typename: &str, id: String| EntityKey {
+        typename: typename.to_owned(),
+        key: Some(Struct { fields: [("id".to_owned(), Value { kind: Some(Kind::StringValue(id)) })].into() }),
+    };
+    let keys = vec![
+        key("User", user_id(3)),
+        key("User", user_id(99_999)),
+        key("Usr", user_id(1)),
+        key("Product", "p7".to_owned()),
+    ];
+    let shown = |result: Option<Resolved>| match result {
+        Some(Resolved::Entity(row)) => {
+            let text = |name: &str| row.fields.get(name).and_then(|value| value.kind.clone());
+            let Some(Kind::StringValue(text)) = text("name").or(text("title")) else { panic!("{row:?}") };
+            text
+        }
+        Some(Resolved::Error(EntityError { code, message, argument })) => format!("{code}: {message} ({argument})"),
+        None => "nothing".to_owned(),
+    };
+    let expected = [
+        "User 3",
+        "nothing",
+        "INVALID_ARGUMENT: there is no entity \"Usr\"; did you mean \"User\"? (__typename)",
+        "Product 7",
+    ];
+    let answer = client.batch_get_entities(BatchGetEntitiesRequest { keys: keys.clone() }).await.unwrap().into_inner();
+    assert_eq!(answer.items.into_iter().map(|item| shown(item.result)).collect::<Vec<_>>(), expected);
+    let mut answers = client.resolve_entities(futures_util::stream::iter(keys)).await.unwrap().into_inner();
+    for expected in expected {
+        assert_eq!(shown(answers.message().await.unwrap().unwrap().result), expected);
+    }
+    assert!(answers.message().await.unwrap().is_none());
+}
+
+/// Rows that are large are asked in smaller portions, and one that no message may hold costs nobody else's.
+#[tokio::test]
+async fn large_rows() {
+    let (database, api) = api_with("[grpc]\nmax_message_bytes = 2000000\n").await;
+    let client = Client::of(&api).await;
+    database.execute(
+        "CREATE OR REPLACE VIEW v_parcel AS SELECT 'parcel' || n AS id, \
+         repeat('x', CASE n WHEN 30 THEN 3000000 ELSE 1000000 END) AS label, ''::text AS broken FROM generate_series(1, 60) n",
+    );
+    let (keys, answers) = open(&client, "ResolveParcels", 100).await;
+    let mut answers = answers.unwrap();
+    for number in 1..=60 {
+        keys.send(client.encode("ResolveParcels", &json!({"id": format!("parcel{number}")}))).await.unwrap();
+    }
+    drop(keys);
+    for number in 1..=60 {
+        let answer = client.decode("ResolveParcels", &answers.message().await.unwrap().unwrap());
+        match number {
+            30 => assert_eq!(answer["error"]["code"], "PAYLOAD_TOO_LARGE", "{answer}"),
+            number => assert_eq!(answer["entity"]["id"], format!("parcel{number}")),
+        }
+    }
+    assert!(answers.message().await.unwrap().is_none());
+}
+
+/// Keys without end in memory that does not grow.
+#[tokio::test]
+async fn memory_stays_flat() {
+    const KEYS: usize = 200_000;
+    let database = crate::subgraph::database();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("schema.json"), crate::subgraph::schema().to_string()).unwrap();
+    let toml = format!(
+        "[project]\nname = \"test\"\n[server]\nhost = \"127.0.0.1\"\nport = 0\n[database]\nurl = \"{}\"\n",
+        database.url()
+    );
+    fs::write(directory.path().join("fraiseql.toml"), toml).unwrap();
+    let mut program = Program::start(directory.path(), &["run"]);
+    let client = Client::at(program.address().await, "test.v1.TestService").await;
+    let all: Vec<Bytes> =
+        (1..=2000).map(|number| client.encode("ResolveUsers", &json!({"id": user_id(number)}))).collect();
+    let resolve = async |count: usize| {
+        let (keys, answers) = open(&client, "ResolveUsers", 64).await;
+        let mut answers = answers.unwrap();
+        let all = all.clone();
+        let sender = tokio::spawn(async move {
+            for key in all.iter().cycle().take(count) {
+                keys.send(key.clone()).await.unwrap();
+            }
+        });
+        let mut answered = 0;
+        while let Some(answer) = answers.message().await.unwrap() {
+            assert!(answer.len() > 60, "{answer:?}");
+            answered += 1;
+        }
+        sender.await.unwrap();
+        assert_eq!(answered, count);
+    };
+    resolve(KEYS / 10).await;
+    let before = program.memory_peak_mib();
+    resolve(KEYS).await;
+    let above = program.memory_peak_mib() - before;
+    assert!(above <= 16, "{above} MiB above {before} for ten times the keys");
 }

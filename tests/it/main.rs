@@ -22,9 +22,12 @@ mod composition;
 mod contracts;
 mod entities;
 mod entities_breaker;
+mod entities_fuzz;
 mod entities_requires;
 mod entities_rest;
 mod entities_rules;
+#[cfg(feature = "grpc-transport")]
+mod entities_wires;
 mod faults;
 mod federated;
 mod graphql_access;
@@ -59,12 +62,15 @@ mod injection;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
+#[cfg(feature = "grpc-transport")]
+mod once;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod rest_bulk;
 mod rest_description;
 mod rest_headers;
 mod rest_lists;

@@ -195,3 +195,24 @@ async fn all_or_nothing_and_nothing_at_all() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_value_is_no_id_and_two_rows_fail_alone() {
+    with_and_without_session_variables(async |database, api| {
+        let engine = api.engine();
+        let ids = async |name: &str, fields: &[&str], calls: &[Json]| -> Vec<Result<Option<String>, Code>> {
+            let outcome = run(&engine, batch(&engine, name, fields, calls)).await.unwrap();
+            let changes = outcome.changes.into_iter();
+            changes.map(|change| change.map(|change| change.id).map_err(|error| error.code)).collect()
+        };
+        assert_eq!(ids("add", &[], &[json!({"one": 1}), json!({"one": 2})]).await, [Ok(None), Ok(None)]);
+        assert_eq!(ids("role", &[], &[json!({"role": "ADMIN"})]).await, [Ok(None)]);
+        assert_eq!(ids("dropUser", &[], &[json!({"id": NOBODY})]).await, [Ok(Some(NOBODY.to_owned()))]);
+        let twice: Vec<Json> = [0, 2, 1].map(|count| json!({"count": count})).into();
+        let changes = ids("twice", &["name"], &twice).await;
+        assert_eq!(changes[..2], [Ok(None), Err(Code::Internal)]);
+        assert!(matches!(&changes[2], Ok(Some(_))), "{changes:?}");
+        assert_eq!(harness::ask(&database.url(), "SELECT count(*) FROM tb_user").await.unwrap(), 3);
+    })
+    .await;
+}

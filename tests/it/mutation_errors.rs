@@ -102,13 +102,21 @@ async fn what_the_function_raises() {
 
 #[tokio::test]
 async fn no_row_and_two() {
-    let (_database, api) = api().await;
+    let (database, api) = api().await;
     let many = "mutation($count: Int!) { many(count: $count) { name } }";
     assert_eq!(api.data(many, json!({"count": 1})).await, json!({"many": {"name": "Ann"}}));
     let none = api.refusal(many, json!({"count": 0})).await;
     assert_eq!(none, ("NOT_FOUND".to_owned(), "many found nothing".to_owned()));
     let two = api.refusal(many, json!({"count": 2})).await;
-    assert_eq!(two, ("INTERNAL".to_owned(), "the function of many failed".to_owned()));
+    assert_eq!(two, ("INTERNAL".to_owned(), "there are several rows where there may be one".to_owned()));
+    // One that has written before it returned too many has written nothing.
+    let twice = "mutation($count: Int!) { twice(count: $count) { name } }";
+    assert_eq!(api.data(twice, json!({"count": 0})).await, json!({"twice": null}));
+    assert_eq!(users(&database).await, 2);
+    assert_eq!(api.data(twice, json!({"count": 1})).await, json!({"twice": {"name": "Twice 1"}}));
+    database.execute("UPDATE tb_user SET age = 50 WHERE age > 1000");
+    assert_eq!(api.refusal(twice, json!({"count": 2})).await.0, "INTERNAL");
+    assert_eq!(users(&database).await, 3);
 }
 
 #[tokio::test]
@@ -217,6 +225,11 @@ async fn functions_that_do_not_fit_are_told_all_at_once() {
         ),
         (mutation("m9", "Boolean", "fn_9", &[]), "FUNCTION fn_9() RETURNS void", "returns void, which says nothing"),
         (mutation("m10", "[User!]", "fn_10", &[]), "FUNCTION fn_10() RETURNS v_user", "declare it RETURNS SETOF"),
+        (
+            mutation("m11", "User", "fn_11", &["tags: [String!]"]),
+            "FUNCTION fn_11(VARIADIC p_tags text[]) RETURNS jsonb",
+            "has a VARIADIC parameter p_tags: its arguments go by position, and ours by name; declare it as an array",
+        ),
     ];
     let mut schema = schema();
     for (mutation, function, _) in &cases {

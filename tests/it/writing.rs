@@ -94,6 +94,7 @@ pub fn schema() -> Json {
             mutation("say", "User", "fn_say", &["status: String", "message: String"]),
             mutation("raise", "Json", "fn_raise", &["state: String!", "message: String!", "hint: String"]),
             mutation("many", "User!", "fn_many", &["count: Int!"]),
+            mutation("twice", "User", "fn_twice", &["count: Int!"]),
             mutation("collide", "BigInt!", "fn_collide", &["times: BigInt!", "state: String!"]),
             mutation("die", "Boolean", "fn_die", &[]),
             with(mutation("claimed", "String", "fn_claimed", &["name: String!"]), json!({"inject_params": {"tenant_id": "jwt:tenant_id"}})),

@@ -46,7 +46,7 @@ impl Exchange<'_> {
             bytes_max: self.graphql.options.response_bytes_max,
         };
         let answered = batch.answer(&representations).await;
-        for error in answered.failures().filter(|error| is_logged(error.code)) {
+        for error in answered.failures().filter(|error| error.code.is_logged()) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let (value, refused) = match list(&answered, budget) {
@@ -65,8 +65,4 @@ impl Exchange<'_> {
         }
         Answer { value: Some(value), errors, open_secs: answered.all_open() }
     }
-}
-
-fn is_logged(code: Code) -> bool {
-    matches!(code, Code::Internal | Code::DataMismatch | Code::Unavailable)
 }

@@ -1,6 +1,7 @@
 //! One operation: its roots side by side through the engine, their values put together in order.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::Operation as OperationDef;
@@ -24,6 +25,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::intent::Intent;
 use crate::observe::SERVICE;
 use crate::transport::body::{Budget, Chunks};
+use crate::transport::once::Under;
 
 /// Roots of one document that hold a connection at the same time.
 const ROOTS_AT_ONCE: usize = 4;
@@ -38,6 +40,10 @@ pub(super) struct Exchange<'a> {
     pub body_bytes: usize,
     /// Whether the answer carries a trace.
     pub traced: bool,
+    /// Mutations happen once.
+    pub under: Option<Under>,
+    /// Some of them had happened before.
+    pub replayed: AtomicBool,
     pub id: &'a str,
 }
 
@@ -76,6 +82,7 @@ impl Exchange<'_> {
             &kept
         };
         self.check_length(roots)?;
+        let asked = self.asked(&request, &text);
         observer.note("graphql.operation.type", || root_type.to_ascii_lowercase());
         if let Some(name) = &operation.definition.name {
             observer.note("graphql.operation.name", || name.to_string());
@@ -86,12 +93,12 @@ impl Exchange<'_> {
         // Mutations run one after the other (specification, section 6.2.2).
         if roots.len() == 1 || root_type == "Mutation" {
             for root in roots {
-                answers.push(self.timed(root, &given, budget, trace.as_ref()).await);
+                answers.push(self.timed(root, &given, &asked, budget, trace.as_ref()).await);
             }
         } else {
             let mut all = Vec::with_capacity(roots.len());
             for root in roots.iter() {
-                all.push(self.timed(root, &given, budget, trace.as_ref()).boxed());
+                all.push(self.timed(root, &given, &asked, budget, trace.as_ref()).boxed());
             }
             let mut running = futures_util::stream::iter(all).buffered(ROOTS_AT_ONCE);
             while let Some(answer) = running.next().await {
@@ -161,15 +168,15 @@ impl Exchange<'_> {
             .map_err(|error| Failure::of("BAD_USER_INPUT", vec![GraphqlError::of(&error, Vec::new(), None, self.id)]))
     }
 
-    async fn timed(&self, root: &Root, given: &Given, budget: &Budget, trace: Option<&Trace>) -> Answer {
-        let Some(trace) = trace else { return self.root(root, given, budget).await };
+    async fn timed(&self, root: &Root, given: &Given, asked: &[u8], budget: &Budget, trace: Option<&Trace>) -> Answer {
+        let Some(trace) = trace else { return self.root(root, given, asked, budget).await };
         let start = trace.elapsed();
-        let answer = self.root(root, given, budget).await;
+        let answer = self.root(root, given, asked, budget).await;
         trace.add(&root.key, start, &answer);
         answer
     }
 
-    async fn root(&self, root: &Root, given: &Given, budget: &Budget) -> Answer {
+    async fn root(&self, root: &Root, given: &Given, asked: &[u8], budget: &Budget) -> Answer {
         let schema = self.engine.schema_for(self.caller);
         let intent = match &root.kind {
             RootKind::TypeName(name) => {
@@ -195,14 +202,21 @@ impl Exchange<'_> {
             }
             RootKind::Mutate { form, sites } => {
                 self.caller.observer().asks(form.name());
-                mutate(&schema, form, sites, given).map(Intent::Mutate)
+                match mutate(&schema, form, sites, given) {
+                    Ok(mutate) => return Box::pin(self.written(root, mutate, asked, budget)).await,
+                    Err(error) => Err(error),
+                }
             }
         };
-        let intent = match intent {
-            Ok(intent) => intent,
-            Err(error) => return self.failed(root, &error),
-        };
-        match self.encoded(&intent, budget).await {
+        match intent {
+            Ok(intent) => self.told(root, self.encoded(&intent, budget).await),
+            Err(error) => self.failed(root, &error),
+        }
+    }
+
+    /// The value of a root, with what did not fit.
+    pub(super) fn told(&self, root: &Root, encoded: Result<Encoded>) -> Answer {
+        match encoded {
             Ok(encoded) => {
                 let errors = encoded.mismatches.iter();
                 let errors: Vec<GraphqlError> =
@@ -219,8 +233,7 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; anew when they are of another shape than planned.
     async fn encoded(&self, intent: &Intent, budget: &Budget) -> Result<Encoded> {
-        // What has been written must not be written again.
-        let mut tries = if matches!(intent, Intent::Read(_)) { REBINDS_MAX } else { 0 };
+        let mut tries = REBINDS_MAX;
         loop {
             let seen = self.engine.generation();
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
@@ -238,7 +251,7 @@ impl Exchange<'_> {
 
     pub(super) fn failed(&self, root: &Root, error: &Error) -> Answer {
         self.caller.observer().failed(error.code);
-        if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+        if error.code.is_logged() {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }
         let path = vec![Json::String(root.key.to_string())];

@@ -17,9 +17,12 @@ mod rules;
 mod subgraph;
 mod trace;
 mod variables;
+mod writes;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use apollo_compiler::Schema as TypeSystem;
 use apollo_compiler::ast::OperationType;
@@ -48,6 +51,7 @@ use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
 use crate::transport::body::{Budget, Chunks, body_of};
+use crate::transport::once::{self, Under};
 use crate::type_system::{Marks, Spelling, sdl};
 
 /// Bytes of text of the documents that are kept, and of the texts kept for persisted queries. A
@@ -69,6 +73,8 @@ pub struct Options {
     pub response_bytes_max: usize,
     /// Of one `_entities`; a body that asks for entities may be longer for that.
     pub representations_max: usize,
+    /// How long the answers under an `Idempotency-Key` are kept.
+    pub idempotency_ttl: Duration,
 }
 
 /// The GraphQL wire of one schema.
@@ -173,16 +179,24 @@ impl Graphql {
         let by_get = parts.method != Method::POST;
         let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
         let traced = asks_for_trace && !self.service_sdl.is_empty();
-        let exchange = execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, id };
+        let under = match Under::of(&parts.headers, "GraphQL", caller, self.options.idempotency_ttl) {
+            Ok(under) => under,
+            Err(error) => return refusal(&Failure::http(error.code, error.message), media),
+        };
+        let replayed = AtomicBool::new(false);
+        let mut exchange =
+            execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, under, replayed, id };
         let budget = Budget::new(self.options.response_bytes_max);
-        match requests {
+        let mut response = match requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
                 Ok(body) => respond(200, media, body.into_bytes()),
                 Err(failure) => refusal(&failure, media),
             },
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
-                for request in requests {
+                let key = exchange.under.clone();
+                for (i, request) in requests.into_iter().enumerate() {
+                    exchange.under = key.as_ref().map(|key| key.at(i));
                     let answer = Box::pin(exchange.run(request, &budget)).await;
                     let failure = answer.as_ref().err();
                     failure.inspect(|failure| caller.observer().failed(failure.code()));
@@ -190,7 +204,11 @@ impl Graphql {
                 }
                 respond(200, media, batch(answers))
             }
+        };
+        if exchange.replayed.into_inner() {
+            response.headers_mut().insert(once::KEY, once::REPLAYED);
         }
+        response
     }
 
     /// Answers a request that is not heard, with the status of its error whatever media type answers.

@@ -68,6 +68,22 @@ impl GraphqlError {
         }
     }
 
+    /// What [`GraphqlError::to_json`] wrote.
+    pub fn of_json(entry: &Json) -> GraphqlError {
+        let mut extensions = entry["extensions"].as_object().cloned().unwrap_or_default();
+        let code = extensions.shift_remove("code");
+        let code = Code::ALL.into_iter().map(code_name).find(|name| code.as_ref().is_some_and(|code| code == name));
+        let number = |place: &Json, name: &str| place[name].as_u64().unwrap_or_default() as usize;
+        let locations = entry["locations"].as_array().into_iter().flatten();
+        GraphqlError {
+            message: entry["message"].as_str().unwrap_or_default().to_owned(),
+            locations: locations.map(|place| (number(place, "line"), number(place, "column"))).collect(),
+            path: entry["path"].as_array().cloned().unwrap_or_default(),
+            code: code.unwrap_or(Code::Internal.name()),
+            extensions,
+        }
+    }
+
     pub fn to_json(&self) -> Json {
         let mut entry = serde_json::Map::new();
         entry.insert("message".to_owned(), json!(self.message));

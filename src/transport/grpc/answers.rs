@@ -3,18 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::api::Method;
 use super::frame::{self, Encoding};
 use super::mutations::{CODE, ERROR, ID, SUCCESS, content_name};
 use super::rows::stopped;
 use super::status::told;
+use super::writes::told_again;
 use crate::codec::protobuf::{self, Layout};
 use crate::codec::{self, Row, Trail};
 use crate::engine::{Change, Outcome};
 use crate::error::{Code, Error, Result, Stage};
 use crate::observe::Observer;
 use crate::schema::lock::{Lock, field_name};
-use crate::schema::model::{Endpoint, Scalar};
+use crate::schema::model::Endpoint;
 use crate::schema::{Kind, Schema};
 
 /// How the commands of one method are answered.
@@ -33,6 +36,11 @@ pub struct Answers {
 pub enum Done {
     Carried(Change, Vec<Row>, Arc<Layout>),
     Failed(Arc<Error>),
+    /// As it is sent: of this command, or of all of an atomic stream.
+    Framed {
+        message: Bytes,
+        is_again: bool,
+    },
 }
 
 // === impl Answers ===
@@ -72,6 +80,10 @@ impl Answers {
         let written = match done {
             Done::Carried(change, rows, layout) => self.carried(change, rows, layout, out),
             Done::Failed(error) => self.failed(error, out),
+            Done::Framed { message, .. } => {
+                out.extend_from_slice(message);
+                Ok(())
+            }
         };
         if let Err(error) = written {
             super::report(&error, &self.observer);
@@ -81,8 +93,20 @@ impl Answers {
         }
     }
 
+    /// The message of a lone command, which is an error of the whole when it fails.
+    pub fn answer(&self, done: Done, out: &mut Vec<u8>) -> Result<()> {
+        match done {
+            Done::Carried(change, rows, layout) => self.carried(&change, &rows, &layout, out),
+            Done::Failed(error) => Err(Arc::into_inner(error).unwrap_or_else(|| Error::invalid("the command failed"))),
+            Done::Framed { message, .. } => {
+                out.extend_from_slice(&message);
+                Ok(())
+            }
+        }
+    }
+
     /// The message of a command that was carried out.
-    pub fn carried(&self, change: &Change, rows: &[Row], layout: &Layout, out: &mut Vec<u8>) -> Result<()> {
+    fn carried(&self, change: &Change, rows: &[Row], layout: &Layout, out: &mut Vec<u8>) -> Result<()> {
         let start = frame::open(out);
         match &change.failure {
             None => protobuf::flag(self.success, out),
@@ -118,6 +142,10 @@ pub async fn done(outcome: Outcome, layout: &Arc<Layout>) -> Result<VecDeque<Don
     for change in changes {
         all.push_back(match change {
             Err(error) => Done::Failed(Arc::new(error)),
+            Ok(Change { kept: Some(kept), .. }) => match told_again(&kept)? {
+                (_, Some(error)) => Done::Failed(Arc::new(error)),
+                (message, None) => Done::Framed { message, is_again: true },
+            },
             Ok(change) => {
                 let mut own = Vec::with_capacity(change.rows);
                 while own.len() < change.rows {
@@ -131,18 +159,14 @@ pub async fn done(outcome: Outcome, layout: &Arc<Layout>) -> Result<VecDeque<Don
     Ok(all)
 }
 
-/// Whether what is returned has an id, which everyone may see who may call the mutation. A value that is no id
-/// is none.
+/// Whether what is returned has an id, which everyone may see who may call the mutation.
 fn has_id(schema: &Schema, mutation: &Endpoint) -> bool {
-    use crate::schema::call::Returned;
-    let is_value = schema.call(&mutation.name).is_some_and(|call| matches!(call.returned, Returned::Value(_)));
     match schema.kind(&mutation.item) {
         Kind::Object(object) => object.fields.get("id").is_none_or(|field| field.requires_scope.is_none()),
         Kind::Interface(_) | Kind::Union(_) => {
             let possible = schema.possible_types(&mutation.item);
             possible.iter().all(|object| object.fields.get("id").is_none_or(|field| field.requires_scope.is_none()))
         }
-        Kind::Scalar(Scalar::Id | Scalar::Uuid) => true,
-        Kind::Scalar(_) | Kind::Enum(_) => !is_value,
+        Kind::Scalar(_) | Kind::Enum(_) => true,
     }
 }

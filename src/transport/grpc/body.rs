@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use super::rows::{Filled, Messages};
 use super::status::{status, trailers};
 use crate::error::{Code, Error, Stage};
 use crate::observe::Observer;
+use crate::transport::once;
 
 /// A body that is at hand: its data, then its trailers.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ struct Source {
 /// A body that a task makes, chunk by chunk.
 pub struct Made {
     chunks: mpsc::Receiver<Bytes>,
-    /// What the task ended with; nothing when it panicked.
-    end: oneshot::Receiver<Result<(), Error>>,
+    /// What the task ended with, and how many of its answers were given before; nothing when it panicked.
+    end: oneshot::Receiver<Result<usize, Error>>,
     observer: Observer,
     done: bool,
 }
@@ -133,7 +134,11 @@ impl Body for Streamed {
 // === impl Made ===
 
 impl Made {
-    pub fn new(chunks: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Result<(), Error>>, observer: &Observer) -> Made {
+    pub fn new(
+        chunks: mpsc::Receiver<Bytes>,
+        end: oneshot::Receiver<Result<usize, Error>>,
+        observer: &Observer,
+    ) -> Made {
         Made { chunks, end, observer: observer.clone(), done: false }
     }
 }
@@ -156,11 +161,18 @@ impl Body for Made {
             Err(Error::new(Stage::Execute, Code::Internal, "the request failed").because("a task panicked"))
         });
         self.done = true;
+        let again = ended.as_ref().copied().unwrap_or_default();
         let status = ended.err().map(|error| {
             super::report(&error, &self.observer);
             status(&error, self.observer.id())
         });
-        Poll::Ready(Some(Ok(Frame::trailers(trailers(status.as_ref())))))
+        let mut trailers = trailers(status.as_ref());
+        if let Ok(replayed) = HeaderValue::from_str(&format!("replayed={again}"))
+            && again > 0
+        {
+            trailers.insert(once::KEY, replayed);
+        }
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }
 

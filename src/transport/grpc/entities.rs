@@ -4,6 +4,7 @@
 //! answers to the last have found room with the client: memory stays flat, and nothing is held while
 //! somebody does not read.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub const UNTYPED: &str = "fraiseql.v1.EntityService";
 /// Keys of a stream that are asked together: more make no statement cheaper.
 const KEYS_AT_ONCE: usize = 2_000;
 
+/// What the rows of such keys may take before they are asked in smaller portions: some 4 KiB for each.
+const PORTION_BYTES: usize = 8 << 20;
+
 /// The methods of [`UNTYPED`].
 pub fn untyped() -> impl Iterator<Item = Method> {
     let method = |name: &str, kind, request: &str, response: &str| Method {
@@ -61,8 +65,8 @@ pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<A
     drop(decode);
     let schema = call.engine.schema_for(call.caller);
     let prepared = grpc.methods.entities(&schema, call.method, given.get(READ_MASK))?;
-    let keys = match given.shift_remove(KEYS) {
-        Some(Json::Array(keys)) => keys,
+    let keys: Vec<Json> = match given.shift_remove(KEYS) {
+        Some(Json::Array(keys)) => keys.into_iter().map(|key| representation(call.method, key)).collect(),
         Some(_) | None => Vec::new(),
     };
     if keys.len() > options.representations_max {
@@ -74,7 +78,8 @@ pub async fn batch_get(call: &Call<'_>, grpc: &Grpc, message: &[u8]) -> Result<A
     let mut out = Vec::new();
     let start = frame::open(&mut out);
     let bytes_max = options.message_bytes_max;
-    batch.answer(keys, given.get(JOINS), bytes_max, &mut out, &mut Items).await?;
+    let answered = batch.ask(&keys, given.get(JOINS), bytes_max).await.into_failure()?;
+    batch.write(&answered, bytes_max, &mut out, &mut Items)?;
     frame::close(start, call.encoding, bytes_max, &mut out)?;
     Ok(Answer::Whole(out.into(), None))
 }
@@ -94,7 +99,8 @@ pub fn resolve(
         prepared,
         incoming,
         compression: call.encoding,
-        bytes_max: grpc.options.message_bytes_max,
+        waiting: VecDeque::new(),
+        at_once: KEYS_AT_ONCE,
         deadline: call.deadline,
         idle: grpc.options.stream_idle_timeout,
     };
@@ -123,7 +129,10 @@ struct Portions {
     prepared: Arc<PreparedEntities>,
     incoming: Incoming,
     compression: Compression,
-    bytes_max: usize,
+    /// Keys that have arrived, as representations, and are not answered yet.
+    waiting: VecDeque<Json>,
+    /// How many of them are asked together: fewer for a while, when their rows take too much.
+    at_once: usize,
     deadline: Option<Instant>,
     idle: Duration,
 }
@@ -131,36 +140,63 @@ struct Portions {
 // === impl Portions ===
 
 impl Portions {
-    /// The answers to the keys that have arrived; `None` when there are no more.
+    /// The answers to keys that have arrived; `None` when there are no more.
     async fn next(&mut self) -> Result<Option<Bytes>> {
+        if self.waiting.is_empty() {
+            self.waiting = self.arrived().await?.into();
+        }
+        if self.waiting.is_empty() {
+            return Ok(None);
+        }
+        match self.deadline {
+            None => self.answer().await,
+            Some(deadline) => {
+                let late = |_| Error::new(Stage::Execute, Code::Timeout, DEADLINE);
+                tokio::time::timeout_at(deadline, self.answer()).await.map_err(late)?
+            }
+        }
+        .map(Some)
+    }
+
+    /// Nothing when the client has ended its stream.
+    async fn arrived(&mut self) -> Result<Vec<Json>> {
         let idle = Instant::now() + self.idle;
         let until = self.deadline.map_or(idle, |deadline| deadline.min(idle));
         let arrived = tokio::time::timeout_at(until, self.incoming.arrived(KEYS_AT_ONCE)).await;
-        let arrived = arrived.map_err(|_| {
+        let messages = arrived.map_err(|_| {
             let is_over = self.deadline.is_some_and(|deadline| deadline <= idle);
             let silent =
                 || format!("no key has arrived for {} ms ([server] stream_idle_timeout_ms)", self.idle.as_millis());
             Error::new(Stage::Decode, Code::Timeout, if is_over { DEADLINE.to_owned() } else { silent() })
-        })?;
-        let messages = arrived?;
-        if messages.is_empty() {
-            return Ok(None);
-        }
+        })??;
         let keys = messages.iter().map(|message| self.grpc.methods.decoder.decode(&self.method.request, message));
-        let keys: Vec<Json> = keys.map(|key| key.map(Json::Object)).collect::<Result<_>>()?;
+        keys.map(|key| Ok(representation(&self.method, Json::Object(key?)))).collect()
+    }
+
+    /// Answers what waits, as much of it as fits.
+    async fn answer(&mut self) -> Result<Bytes> {
+        let bytes_max = self.grpc.options.message_bytes_max;
+        let waiting = self.waiting.make_contiguous();
         let (engine, caller, grpc, method) = (&self.engine, &self.caller, &*self.grpc, &self.method);
         let batch = Batch { engine, caller, grpc, method, prepared: &self.prepared };
-        let mut out = Vec::new();
-        let mut frames = Frames { compression: self.compression, bytes_max: self.bytes_max };
-        let answered = batch.answer(keys, None, usize::MAX, &mut out, &mut frames);
-        match self.deadline {
-            None => answered.await?,
-            Some(deadline) => {
-                let late = |_| Error::new(Stage::Execute, Code::Timeout, DEADLINE);
-                tokio::time::timeout_at(deadline, answered).await.map_err(late)??;
+        let (count, mut answered) = loop {
+            let count = waiting.len().min(self.at_once);
+            let answered = batch.ask(&waiting[..count], None, bytes_max.max(PORTION_BYTES)).await;
+            if count == 1 || answered.failures().all(|error| error.code != Code::TooComplex) {
+                break (count, answered);
             }
+            self.at_once = count / 2;
+        };
+        self.at_once = (self.at_once + self.at_once.div_ceil(4)).min(KEYS_AT_ONCE);
+        // Of one type, what refuses a key refuses all of them. Of any, the next key may be of another type.
+        if !batch.is_untyped() {
+            answered = answered.into_failure()?;
         }
-        Ok(Some(out.into()))
+        let mut out = Vec::new();
+        let mut frames = Frames { tags: batch.tags()?, compression: self.compression, bytes_max };
+        batch.write(&answered, usize::MAX, &mut out, &mut frames)?;
+        self.waiting.drain(..count);
+        Ok(out.into())
     }
 }
 
@@ -184,6 +220,7 @@ struct Items;
 
 /// As messages of their own.
 struct Frames {
+    tags: Tags,
     compression: Compression,
     bytes_max: usize,
 }
@@ -204,8 +241,17 @@ impl Sequence for Frames {
         frame::open(out)
     }
 
+    /// One that is too large is an error in its place, and those behind it are answered.
     fn close(&mut self, start: usize, out: &mut Vec<u8>) -> Result<()> {
-        frame::close(start, self.compression, self.bytes_max, out)
+        let closed = frame::close(start, self.compression, self.bytes_max, out);
+        let Err(error) = closed.as_ref() else { return closed };
+        if error.code != Code::PayloadTooLarge {
+            return closed;
+        }
+        out.truncate(start);
+        let start = frame::open(out);
+        write_error(&self.tags, error, out);
+        frame::close(start, self.compression, usize::MAX, out)
     }
 }
 
@@ -239,25 +285,18 @@ impl Encoding for ProtobufRows<'_> {
 // === impl Batch ===
 
 impl Batch<'_> {
-    /// Writes what became of each key.
-    async fn answer(
-        &self,
-        keys: Vec<Json>,
-        joins: Option<&Json>,
-        bytes_max: usize,
-        out: &mut Vec<u8>,
-        sequence: &mut (impl Sequence + Send),
-    ) -> Result<()> {
-        let is_untyped = &*self.method.endpoint == ANY_TYPE;
-        let representations: Vec<Json> = keys.into_iter().map(|key| self.representation(key, is_untyped)).collect();
-        let answered = match is_untyped {
-            true => self.ask(&representations, joins, bytes_max, &JsonRows).await,
-            false => self.ask(&representations, joins, bytes_max, &ProtobufRows(self.grpc)).await,
-        };
-        self.write(&answered.into_failure()?, is_untyped, bytes_max, out, sequence)
+    fn is_untyped(&self) -> bool {
+        &*self.method.endpoint == ANY_TYPE
     }
 
-    async fn ask<E: Encoding>(
+    async fn ask(&self, representations: &[Json], joins: Option<&Json>, bytes_max: usize) -> Answered {
+        match self.is_untyped() {
+            true => self.ask_as(representations, joins, bytes_max, &JsonRows).await,
+            false => self.ask_as(representations, joins, bytes_max, &ProtobufRows(self.grpc)).await,
+        }
+    }
+
+    async fn ask_as<E: Encoding>(
         &self,
         representations: &[Json],
         joins: Option<&Json>,
@@ -277,31 +316,17 @@ impl Batch<'_> {
         batch.answer(representations).await
     }
 
-    /// A key as a representation; what is none is left for the check of each.
-    fn representation(&self, key: Json, is_untyped: bool) -> Json {
-        let Json::Object(mut key) = key else { return Json::Null };
-        if !is_untyped {
-            key.insert(TYPENAME.to_owned(), Json::String(self.method.endpoint.to_string()));
-            return Json::Object(key);
-        }
-        let mut fields = match key.shift_remove("key") {
-            Some(Json::Object(fields)) => fields,
-            Some(_) => return Json::Null,
-            None => Map::new(),
-        };
-        fields.extend(key.shift_remove("typename").map(|name| (TYPENAME.to_owned(), name)));
-        Json::Object(fields)
-    }
-
+    /// Writes what became of each key.
     fn write(
         &self,
         answered: &Answered,
-        is_untyped: bool,
         bytes_max: usize,
         out: &mut Vec<u8>,
         sequence: &mut impl Sequence,
     ) -> Result<()> {
-        let tags = self.tags(is_untyped)?;
+        answered.failures().for_each(|error| super::log(error, self.caller.observer().id()));
+        let is_untyped = self.is_untyped();
+        let tags = self.tags()?;
         let mismatches = answered.mismatches();
         for (index, entity) in answered.entities().enumerate() {
             let start = sequence.open(tags.items, out);
@@ -333,8 +358,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn tags(&self, is_untyped: bool) -> Result<Tags> {
-        if is_untyped {
+    fn tags(&self) -> Result<Tags> {
+        if self.is_untyped() {
             return Ok(Tags { items: Tag::delimited(1), entity: Tag::delimited(1), error: Tag::delimited(2) });
         }
         let number = |message: &str, field: &str| {
@@ -359,6 +384,22 @@ impl Batch<'_> {
         };
         Ok(Tags { items, entity: number(&resolved, ENTITY)?, error: number(&resolved, ERROR)? })
     }
+}
+
+/// A key as a representation; what is none is left for the check of each.
+fn representation(method: &Method, key: Json) -> Json {
+    let Json::Object(mut key) = key else { return Json::Null };
+    if &*method.endpoint != ANY_TYPE {
+        key.insert(TYPENAME.to_owned(), Json::String(method.endpoint.to_string()));
+        return Json::Object(key);
+    }
+    let mut fields = match key.shift_remove("key") {
+        Some(Json::Object(fields)) => fields,
+        Some(_) => return Json::Null,
+        None => Map::new(),
+    };
+    fields.extend(key.shift_remove("typename").map(|name| (TYPENAME.to_owned(), name)));
+    Json::Object(fields)
 }
 
 /// The fields that what became of a key is written in.

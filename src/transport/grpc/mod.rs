@@ -57,8 +57,7 @@ fn report(error: &crate::error::Error, observer: &crate::observe::Observer) {
 
 #[cfg(feature = "grpc-transport")]
 fn log(error: &crate::error::Error, request_id: &str) {
-    use crate::error::Code;
-    if matches!(error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+    if error.code.is_logged() {
         tracing::error!(request_id, "{error}");
     }
 }

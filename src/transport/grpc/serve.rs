@@ -36,6 +36,7 @@ use crate::observe::ENTITIES;
 use crate::problem::{Problem, did_you_mean};
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
+use crate::transport::once;
 
 /// Layouts kept, one for each statement.
 const LAYOUTS_MAX: u64 = 10_000;
@@ -53,6 +54,8 @@ pub struct Options {
     /// Keys of one batch of entities.
     pub representations_max: usize,
     pub stream_idle_timeout: Duration,
+    /// How long the answer under a key is kept.
+    pub idempotency_ttl: Duration,
 }
 
 /// The gRPC wire of one schema.
@@ -112,6 +115,8 @@ pub(super) struct Call<'a> {
 pub(super) enum Answer {
     /// And the error after it, if there was one.
     Whole(Bytes, Option<Error>),
+    /// The same, as it was given before under the same key.
+    Again(Bytes, Option<Error>),
     Streamed(Bytes, Box<Messages>),
     Made(Made),
 }
@@ -224,7 +229,10 @@ impl Grpc {
         let now = Instant::now();
         let deadline = timeout::of(&parts.headers)?.map(|timeout| now + timeout);
         let encoding = Encoding::of_response(&parts.headers, request_encoding);
-        let modes = if method.kind.is_write() { Modes::of(&parts.headers)? } else { Modes::default() };
+        let modes = match method.kind.is_write() {
+            true => Modes::of(&parts.headers, method, caller, self.options.idempotency_ttl)?,
+            false => Modes::default(),
+        };
         let call = Call { engine, caller, method, id, deadline, encoding, modes };
         let bytes_max = self.options.message_bytes_max;
         if method.kind.takes_stream() {
@@ -246,7 +254,7 @@ impl Grpc {
                 let command = self.methods.command(&schema, method, &message)?;
                 let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
                 drop(decode);
-                return self.command(&call, Mutate { dry_run: modes.dry_run, ..mutate }).await;
+                return self.command(&call, mutate, &message).await;
             }
             let read = {
                 let (_timed, _span) = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
@@ -349,8 +357,9 @@ impl Grpc {
     }
 
     fn respond(&self, call: &Call<'_>, answer: Answer) -> Response<Body> {
+        let is_again = matches!(answer, Answer::Again(..));
         let body = match answer {
-            Answer::Whole(data, error) => {
+            Answer::Whole(data, error) | Answer::Again(data, error) => {
                 let status = error.map(|error| {
                     report(&error, call.caller.observer());
                     status(&error, call.id)
@@ -363,7 +372,11 @@ impl Grpc {
             }
             Answer::Made(made) => Body::new(made),
         };
-        framed(body, call.encoding)
+        let mut response = framed(body, call.encoding);
+        if is_again {
+            response.headers_mut().insert(once::KEY, once::REPLAYED);
+        }
+        response
     }
 }
 

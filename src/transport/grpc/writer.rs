@@ -7,11 +7,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::answers::{Answers, Done, done};
 use super::api::Method;
@@ -19,22 +21,17 @@ use super::body::{DEADLINE, Made};
 use super::commands::{Command, Wanted};
 use super::frame::Incoming;
 use super::serve::Grpc;
+use super::writes::kept_message;
 use crate::auth::Caller;
 use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::mutation::Input;
-use crate::intent::{Intent, Mutate};
-
-/// Commands in a batch, and the bytes of their requests; more gain nothing.
-const BATCH_COMMANDS_MAX: usize = 512;
-const BATCH_BYTES_MAX: usize = 1024 * 1024;
+use crate::intent::{Intent, Mutate, OnceKey};
+use crate::transport::batches::{self, next_size};
+use crate::transport::once::Under;
 
 /// How long a batch that could hold more waits for the next command. A client that waits for each answer feels it.
 const BATCH_WAIT: Duration = Duration::from_millis(1);
-
-/// What a batch should take at most: one that takes longer makes the next smaller, so that slow functions stay
-/// within the time of a statement and their answers come soon.
-const BATCH_TIME: Duration = Duration::from_millis(250);
 
 /// What the requests of an atomic stream may take, each with its share of what holds it: some 100,000 commands.
 const ATOMIC_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -52,17 +49,26 @@ pub struct Writer {
     pub answers: Answers,
     pub atomic: bool,
     pub dry_run: bool,
+    /// Each command happens once, under the key and its place in the stream; of an atomic stream all of it.
+    pub under: Option<Under>,
     /// Each call is a statement: its function returns any number of rows.
     pub is_set: bool,
     pub deadline: Option<Instant>,
     /// How long the client may read nothing.
     pub idle: Duration,
+    /// Commands whose answers were given before.
+    pub replayed: AtomicUsize,
 }
 
 /// The next commands of a stream, and how the stream has ended if it has.
 struct Batch {
-    commands: Vec<Result<Command>>,
+    commands: Vec<Result<Keyed>>,
     end: Option<Result<()>>,
+}
+
+struct Keyed {
+    command: Command,
+    key: Option<OnceKey>,
 }
 
 /// What became of the commands of a batch, up to the error that ends the stream.
@@ -94,6 +100,7 @@ impl Writer {
                 // The client is gone.
                 () = sender.closed() => return,
             };
+            let result = result.map(|()| self.replayed.load(Ordering::Relaxed));
             drop(sender);
             let _ = end.send(result);
         });
@@ -104,10 +111,9 @@ impl Writer {
         if self.atomic {
             return self.run_atomic(incoming, chunks).await;
         }
-        // How long a command takes is not known before one was applied.
-        let mut size = 1;
+        let (mut size, mut position) = (1, 0);
         loop {
-            let Batch { commands, end } = self.gather(incoming, size).await;
+            let Batch { commands, end } = self.gather(incoming, size, &mut position).await;
             let (began, count) = (Instant::now(), commands.len());
             let (mut wanted, mut refused) = (Vec::with_capacity(count), Vec::with_capacity(count));
             for command in commands {
@@ -137,6 +143,7 @@ impl Writer {
     /// commands.
     async fn run_atomic(&self, incoming: &mut Incoming, chunks: &mpsc::Sender<Bytes>) -> Result<()> {
         let (mut inputs, mut wanted, mut bytes): (Vec<Input>, Option<Wanted>, usize) = (Vec::new(), None, 0);
+        let mut digests = Vec::new();
         while let Some(message) = incoming.next().await? {
             bytes += message.len() + COMMAND_BYTES;
             if bytes > ATOMIC_BYTES_MAX {
@@ -157,9 +164,13 @@ impl Writer {
                 return Err(undone(Error::invalid(message).at("read_mask")));
             }
             inputs.push(command.input);
+            if self.under.is_some() {
+                digests.extend_from_slice(&xxh3_128(&message).to_le_bytes());
+            }
         }
         let Some(wanted) = wanted else { return Ok(()) };
-        let mutate = Mutate { atomic: true, dry_run: self.dry_run, ..self.intent(&wanted, inputs)? };
+        let once = self.under.as_ref().map(|under| under.once(vec![under.key(under.name.clone(), [&*digests])]));
+        let mutate = Mutate { atomic: true, dry_run: self.dry_run, once, ..self.intent(&wanted, inputs)? };
         let done = self.ask(mutate).await.map_err(|error| {
             let message = format!("{}; the stream is atomic, so that nothing was written", error.message);
             // Nobody knows when the connection is lost at the very end.
@@ -169,10 +180,10 @@ impl Writer {
     }
 
     /// The next batch: what has arrived, and what does so at once.
-    async fn gather(&self, incoming: &mut Incoming, size: usize) -> Batch {
+    async fn gather(&self, incoming: &mut Incoming, size: usize, position: &mut u64) -> Batch {
         let mut batch = Batch { commands: Vec::with_capacity(size), end: None };
         let (mut bytes, mut until) = (0, None);
-        while batch.commands.len() < size && bytes < BATCH_BYTES_MAX {
+        while batch.commands.len() < size && bytes < batches::BYTES_MAX {
             let next = match until {
                 None => incoming.next().await,
                 Some(until) => match tokio::time::timeout_at(until, incoming.next()).await {
@@ -183,7 +194,10 @@ impl Writer {
             match next {
                 Ok(Some(message)) => {
                     bytes += message.len();
-                    batch.commands.push(self.decode(&message));
+                    let key = |under: &Under| under.key(format!("{}/{position}", under.name), [&*message]);
+                    let key = self.under.as_ref().map(key);
+                    *position += 1;
+                    batch.commands.push(self.decode(&message).map(|command| Keyed { command, key }));
                 }
                 Ok(None) => batch.end = Some(Ok(())),
                 Err(error) => batch.end = Some(Err(error)),
@@ -208,39 +222,92 @@ impl Writer {
     }
 
     async fn ask(&self, mutate: Mutate) -> Result<VecDeque<Done>> {
-        let outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
+        let names: Vec<String> = mutate.once.iter().flat_map(|once| &once.keys).map(|key| key.name.clone()).collect();
+        let mut outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
+        let pending = outcome.pending.take();
         let layout = self.grpc.layout(&outcome)?;
-        done(outcome, &layout).await
+        let mut done = done(outcome, &layout).await?;
+        let Some(pending) = pending else { return Ok(done) };
+        if self.atomic {
+            done = VecDeque::from([self.framed(done.into_iter())]);
+        } else {
+            done = done.into_iter().map(|done| self.framed(std::iter::once(done))).collect();
+        }
+        let new = names.into_iter().zip(&done).filter_map(|(name, done)| match done {
+            Done::Framed { message, is_again: false } => Some((name, kept_message(message))),
+            Done::Framed { .. } | Done::Carried(..) | Done::Failed(_) => None,
+        });
+        pending.keep(new.collect()).await?;
+        Ok(done)
+    }
+
+    /// Answers as they are sent and kept; one that was kept already stays what it is.
+    fn framed(&self, done: impl Iterator<Item = Done>) -> Done {
+        let (mut out, mut again) = (Vec::new(), None);
+        for done in done {
+            if let Done::Failed(error) = &done {
+                super::report(error, self.caller.observer());
+            }
+            self.answers.put(&done, &mut out);
+            again = matches!(done, Done::Framed { is_again: true, .. }).then_some(()).or(again);
+        }
+        Done::Framed { message: out.into(), is_again: again.is_some() }
     }
 
     /// Applies commands, those next to each other that want the same together.
-    async fn apply(&self, commands: Vec<Command>) -> Applied {
+    async fn apply(&self, commands: Vec<Keyed>) -> Applied {
         let mut applied = Applied { done: VecDeque::with_capacity(commands.len()), end: None };
         let mut commands = commands.into_iter().peekable();
-        while let Some(Command { input, wanted }) = commands.next() {
-            let mut inputs = vec![input];
-            while let Some(more) = commands.next_if(|command| command.wanted == wanted && !self.is_set) {
-                inputs.push(more.input);
+        while let Some(Keyed { command: Command { input, wanted }, key }) = commands.next() {
+            let (mut inputs, mut keys) = (vec![input], Vec::from_iter(key));
+            while let Some(more) = commands.next_if(|more| more.command.wanted == wanted && !self.is_set) {
+                inputs.push(more.command.input);
+                keys.extend(more.key);
             }
-            let count = inputs.len();
-            let answered = match self.intent(&wanted, inputs) {
-                Ok(mutate) => self.ask(mutate).await,
-                Err(error) => Err(error),
-            };
-            match answered {
-                Ok(done) => applied.done.extend(done),
-                // Who may not call the mutation may not go on.
-                Err(error) if error.stage == Stage::Plan && error.code != Code::InvalidArgument => {
-                    applied.end = Some(error);
-                    return applied;
-                }
-                Err(error) => {
-                    let error = Arc::new(error);
-                    applied.done.extend((0..count).map(|_| Done::Failed(error.clone())));
-                }
+            if let Err(error) = self.apply_alike(&wanted, inputs, keys, &mut applied.done).await {
+                applied.end = Some(error);
+                break;
             }
         }
         applied
+    }
+
+    /// Applies commands that want the same; fails when the stream has to end.
+    async fn apply_alike(
+        &self,
+        wanted: &Wanted,
+        mut inputs: Vec<Input>,
+        mut keys: Vec<OnceKey>,
+        applied: &mut VecDeque<Done>,
+    ) -> Result<()> {
+        while !inputs.is_empty() {
+            let count = inputs.len();
+            // Under keys some of them may be answered, and the others are asked again.
+            let calls = if keys.is_empty() { std::mem::take(&mut inputs) } else { inputs.clone() };
+            let answered = match self.intent(wanted, calls) {
+                Ok(mutate) => {
+                    let once = self.under.as_ref().map(|under| under.once(keys.clone()));
+                    self.ask(Mutate { once, ..mutate }).await
+                }
+                Err(error) => Err(error),
+            };
+            match answered {
+                Ok(done) if !done.is_empty() => {
+                    inputs.drain(..done.len().min(inputs.len()));
+                    keys.drain(..done.len().min(keys.len()));
+                    applied.extend(done);
+                }
+                // Who may not call the mutation may not go on.
+                Err(error) if error.stage == Stage::Plan && error.code != Code::InvalidArgument => return Err(error),
+                result => {
+                    let nothing = || Error::new(Stage::Execute, Code::Internal, "the commands were not answered");
+                    let error = Arc::new(result.err().unwrap_or_else(nothing));
+                    applied.extend((0..count).map(|_| Done::Failed(error.clone())));
+                    inputs.clear();
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Hands answers on, and waits while the client does not read.
@@ -253,6 +320,9 @@ impl Writer {
             {
                 super::report(error, self.caller.observer());
                 logged = Some(error.clone());
+            }
+            if let Done::Framed { is_again: true, .. } = &done {
+                self.replayed.fetch_add(1, Ordering::Relaxed);
             }
             self.answers.put(&done, &mut out);
             if out.len() >= CHUNK_BYTES {
@@ -272,34 +342,5 @@ impl Writer {
                 Err(Error::new(Stage::Encode, Code::Timeout, message))
             }
         }
-    }
-}
-
-/// The size of the next batch: twice as many while that is quick, as many as fit into the time when it was not.
-fn next_size(size: usize, count: usize, took: Duration) -> usize {
-    if took > BATCH_TIME {
-        let fit = count as f64 * BATCH_TIME.as_secs_f64() / took.as_secs_f64();
-        (fit as usize).clamp(1, BATCH_COMMANDS_MAX)
-    } else if count >= size && took < BATCH_TIME / 2 {
-        (size * 2).min(BATCH_COMMANDS_MAX)
-    } else {
-        size
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_follow_the_time_of_a_command() {
-        let mut sizes = vec![1];
-        for took in [1, 1, 1, 1, 300, 1000, 2000, 100] {
-            let size = sizes[sizes.len() - 1];
-            sizes.push(next_size(size, size, Duration::from_millis(took)));
-        }
-        assert_eq!(sizes, [1, 2, 4, 8, 16, 13, 3, 1, 2]);
-        assert_eq!(next_size(512, 512, Duration::ZERO), 512);
-        assert_eq!(next_size(8, 3, Duration::ZERO), 8, "nothing was waiting");
     }
 }

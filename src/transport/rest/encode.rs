@@ -3,6 +3,8 @@
 //! `data` comes first and is written while the rows arrive; `meta` and `links` follow, because only the
 //! last row tells whether there is another page.
 
+use bytes::Bytes;
+
 use super::decode::Answer;
 use super::links::{Asked, OffsetPage, cursor_page, offset_page};
 use super::respond::Failure;
@@ -82,6 +84,54 @@ async fn nodes(
     let written = codec::json::nodes(connection, &codec::columns(&row), body.buffer(), trail);
     end(rows).await?;
     Ok(written)
+}
+
+/// The answer of a write: one row, or a list.
+pub async fn written(
+    outcome: Outcome,
+    listed: bool,
+    affected: Option<usize>,
+    budget: &Budget,
+) -> Result<Vec<Bytes>, Failure> {
+    // A function may return the whole list as one value.
+    let brackets = listed && (affected.is_some() || matches!(outcome.shape(), Shape::Many(_) | Shape::Documents(_)));
+    let mut body = Chunks::default();
+    body.push(if brackets { b"{\"data\":[" } else { b"{\"data\":" });
+    append(outcome, brackets, &mut body, &mut 0, budget).await?;
+    body.push(if brackets { b"]" } else { b"" });
+    if let Some(affected) = affected {
+        body.push(format!(",\"meta\":{{\"affected\":{affected}}}").as_bytes());
+    }
+    body.push(b"}");
+    budget.spend(body.current_bytes())?;
+    Ok(body.into_bytes())
+}
+
+/// Rows that were written, behind those before.
+pub async fn append(
+    outcome: Outcome,
+    listed: bool,
+    body: &mut Chunks,
+    count: &mut usize,
+    budget: &Budget,
+) -> Result<(), Failure> {
+    let (statement, mut rows) = outcome.into_parts();
+    let mut trail = Trail::default();
+    while let Some(row) = rows.next().await.transpose()? {
+        body.push(if *count > 0 { b"," } else { b"" });
+        trail.at_row(listed.then_some(*count));
+        match codec::json::row(statement.shape(), &codec::columns(&row), body.buffer(), &mut trail) {
+            Ok(()) => {}
+            Err(Stop::Null) => return Err(Failure::mismatch(trail.mismatches())),
+            Err(Stop::Stale) => {
+                let error = Error::new(Stage::Encode, Code::Internal, "what was written cannot be shown");
+                return Err(error.because("rows came with other types than the statement was planned for").into());
+            }
+        }
+        *count += 1;
+        body.rotate(budget)?;
+    }
+    if trail.is_empty() { Ok(()) } else { Err(Failure::mismatch(trail.mismatches())) }
 }
 
 /// The rows of a page; whether there was one more than it shows.

@@ -157,6 +157,9 @@ impl Exchange<'_> {
             bytes_max: settings.response_bytes_max,
         };
         let answered = batch.answer(&asked.representations).await.into_failure()?;
+        for error in answered.failures().filter(|error| error.code.is_logged()) {
+            tracing::error!(request_id = self.id, "{error}");
+        }
         let (list, refused) = list(&answered, &Budget::new(settings.response_bytes_max))?;
         let mut errors: Vec<Json> = Vec::new();
         for (index, error) in refused {

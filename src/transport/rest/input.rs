@@ -27,23 +27,28 @@ pub fn sent(headers: &HeaderMap, bytes: &[u8]) -> Result<Sent> {
     }
     if is_ndjson(headers) {
         let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
-        return lines.map(|(i, line)| object(parsed(line, i + 1)?)).collect::<Result<_>>().map(Sent::Many);
+        let one = |(i, text): (usize, &[u8])| {
+            line(text).map_err(|error| Error { message: format!("line {}: {}", i + 1, error.message), ..error })
+        };
+        return lines.map(one).collect::<Result<_>>().map(Sent::Many);
     }
     if !is_json(headers) {
         let message = "send the body as application/json in UTF-8, or lines of it as application/x-ndjson";
         return Err(Error::new(Stage::Decode, Code::UnsupportedMediaType, message).at("Content-Type"));
     }
-    match parsed(bytes, 1)? {
+    match parsed(bytes)? {
         Json::Array(items) => items.into_iter().map(object).collect::<Result<_>>().map(Sent::Many),
         other => object(other).map(Sent::One),
     }
 }
 
-fn parsed(text: &[u8], line: usize) -> Result<Json> {
-    serde_json::from_slice(text).map_err(|error| {
-        let at = if line > 1 { format!(" in line {line}") } else { String::new() };
-        Error::invalid(format!("the body is not JSON{at}: {error}"))
-    })
+/// One line of a body.
+pub fn line(text: &[u8]) -> Result<Map<String, Json>> {
+    object(parsed(text)?)
+}
+
+fn parsed(text: &[u8]) -> Result<Json> {
+    serde_json::from_slice(text).map_err(|error| Error::invalid(format!("the body is not JSON: {error}")))
 }
 
 fn object(json: Json) -> Result<Map<String, Json>> {

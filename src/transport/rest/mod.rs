@@ -11,6 +11,7 @@ mod docs;
 mod encode;
 mod entities;
 mod input;
+mod lines;
 mod links;
 mod negotiate;
 mod parameters;
@@ -80,6 +81,11 @@ pub struct Options {
     pub delete_shows_entity: bool,
     /// How long the answer under an `Idempotency-Key` is kept.
     pub idempotency_ttl: Duration,
+}
+
+/// Whether a request is as long as its client makes it.
+pub fn takes_lines(request: &http::Request<Body>) -> bool {
+    request.method() == Method::POST && negotiate::is_ndjson(request.headers())
 }
 
 /// The REST wire of one schema.
@@ -311,7 +317,11 @@ impl Exchange<'_> {
 
     /// A whole body of so many bytes at most.
     async fn bytes(&self, body: Body, max: usize) -> Result<Bytes, Failure> {
-        match http_body_util::Limited::new(body, max).collect().await {
+        let whole = http_body_util::Limited::new(body, max).collect();
+        let Ok(whole) = tokio::time::timeout(self.rest.options.stream_idle_timeout, whole).await else {
+            return Err(Failure::new(Code::Timeout, "the body has not arrived ([server] stream_idle_timeout_ms)"));
+        };
+        match whole {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");

@@ -60,7 +60,7 @@ impl Failure {
     }
 
     pub fn log(&self, request_id: &str) {
-        if matches!(self.error.code, Code::Internal | Code::DataMismatch | Code::Unavailable) {
+        if self.error.code.is_logged() {
             tracing::error!(request_id, "{}", self.error);
         }
     }

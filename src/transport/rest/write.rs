@@ -7,32 +7,31 @@ use serde_json::{Map, Value as Json, json};
 use tracing::Instrument;
 
 use super::decode::{Mode, PageSizes, Request, Wanted, select_text};
+use super::encode::written;
 use super::input::{Sent, absent, input, sent};
-use super::negotiate::{Media, Preferences};
+use super::negotiate::{Media, Preferences, is_ndjson};
 use super::parameters::{Parameter, parameters, path_values};
 use super::respond::{self, Failure};
 use super::{Exchange, Rest};
-use crate::codec::{self, Shape, Stop, Trail};
-use crate::engine::{Outcome, Pace};
+use crate::codec::{self, Trail};
+use crate::engine::{KeptAnswer, Outcome, Pace};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::mutation::Input;
 use crate::intent::value::Values;
-use crate::intent::{Intent, Mutate, Once, Read};
+use crate::intent::{Intent, Mutate, Read};
 use crate::schema::model::{Endpoint, Operation, Returns};
 use crate::schema::name::Name;
 use crate::schema::routes::location;
 use crate::schema::{Kind, Schema};
-use crate::transport::body::{Budget, body_of};
-
-/// Longest `Idempotency-Key`.
-const KEY_LENGTH_MAX: usize = 255;
+use crate::transport::body::{Budget, Chunks, body_of};
+use crate::transport::once::{self, Under};
 
 /// What a write asks for, before anything is known of its rows.
-struct Asked {
-    endpoint: Endpoint,
-    preferences: Preferences,
+pub(super) struct Asked {
+    pub endpoint: Endpoint,
+    pub preferences: Preferences,
     /// No body is answered.
-    minimal: bool,
+    pub minimal: bool,
     /// Several rows are written.
     many: bool,
     /// Where a created row will stand, with its key between braces.
@@ -40,7 +39,7 @@ struct Asked {
 }
 
 /// An answer while it can still be kept.
-struct Answer {
+pub(super) struct Answer {
     status: StatusCode,
     headers: Vec<(&'static str, String)>,
     body: Vec<Bytes>,
@@ -101,11 +100,20 @@ impl Exchange<'_> {
         let options = &self.rest.options;
         let is_delete = endpoint.operation == Some(Operation::Delete);
         let minimal = preferences.minimal.unwrap_or(is_delete && !options.delete_shows_entity);
-        let bytes = self.bytes(body, options.body_bytes_max).await?;
         let query = self.parts.uri.query().unwrap_or_default();
         let given = parameters(query)?;
         let path = path_values(self.rest.table.names(route), values)?;
         let known = self.rest.table.route(route);
+        let location = location(schema.model(), endpoint).filter(|_| endpoint.operation == Some(Operation::Create));
+        let asked = Asked { endpoint: endpoint.clone(), preferences, minimal, many: true, location };
+        let what = format!("{} {}", self.parts.method, self.parts.uri.path());
+        let under = Under::of(headers, &what, self.caller, options.idempotency_ttl)?;
+        // What is kept under a key or only tried out is one transaction, and has to be there as a whole.
+        let is_one = under.is_some() || preferences.rollback || known.bulk_over.is_some() || !path.is_empty();
+        if is_ndjson(headers) && !is_one && endpoint.operation == Some(Operation::Create) {
+            return Box::pin(self.write_lines(body, route, schema, &given, &asked)).await;
+        }
+        let bytes = self.bytes(body, options.body_bytes_max).await?;
         let (inputs, own) = match &known.bulk_over {
             Some(list) => {
                 let Sent::One(members) = sent(headers, &bytes)? else {
@@ -119,22 +127,20 @@ impl Exchange<'_> {
             None => (self.inputs(schema, endpoint, &path, sent(headers, &bytes)?)?, given),
         };
         let many = known.bulk_over.is_some() || inputs.len() != 1 || is_array(&bytes, headers);
-        let asked = Asked {
-            endpoint: endpoint.clone(),
-            preferences,
-            minimal,
-            many,
-            location: location(schema.model(), endpoint).filter(|_| endpoint.operation == Some(Operation::Create)),
-        };
+        let asked = Asked { many, ..asked };
         if inputs.is_empty() {
-            return Ok(self.empty(&asked).respond(false));
+            return Ok(asked.empty().respond(false));
         }
         let mut mutate = self.rest.mutate(schema, endpoint, route, inputs, &own, minimal)?;
         mutate.dry_run = preferences.rollback;
-        mutate.once = self.once(&bytes)?;
+        let preferences_text = format!("{preferences:?}");
+        mutate.once = under.as_ref().map(|under| {
+            let asked = [query.as_bytes(), preferences_text.as_bytes(), &*bytes];
+            under.once(vec![under.key(under.name.clone(), asked)])
+        });
         let mut outcome = self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        if let Some(kept) = outcome.kept.take() {
-            return Ok(Answer::from_kept(kept.status, &kept.headers, kept.body).respond(true));
+        if let Some(kept) = outcome.replayed() {
+            return Ok(Answer::from_kept(kept).respond(true));
         }
         let pending = outcome.pending.take();
         let told = self.told(&asked, outcome).instrument(tracing::debug_span!("encode")).await;
@@ -143,8 +149,8 @@ impl Exchange<'_> {
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
             Err(failure) => return Err(failure),
         };
-        if let Some(pending) = pending {
-            pending.keep(answer.status.as_u16(), answer.headers_text(), answer.text()).await?;
+        if let (Some(pending), Some(under)) = (pending, under) {
+            pending.keep(vec![(under.name, answer.to_kept())]).await?;
         }
         Ok(answer.respond(false))
     }
@@ -246,25 +252,6 @@ impl Exchange<'_> {
         Err(Failure::new(Code::TooComplex, message))
     }
 
-    /// The key that the client sent, with what its answer depends on.
-    fn once(&self, body: &[u8]) -> Result<Option<Once>> {
-        let Some(value) = self.parts.headers.get("idempotency-key") else { return Ok(None) };
-        let key = value.to_str().unwrap_or_default().trim();
-        if key.is_empty() || key.len() > KEY_LENGTH_MAX {
-            let message = format!("a key has 1 to {KEY_LENGTH_MAX} visible ASCII characters");
-            return Err(Error::invalid(message).at("Idempotency-Key"));
-        }
-        let preferences = format!("{:?}", Preferences::of(&self.parts.headers));
-        let asked = [self.parts.uri.query().unwrap_or_default().as_bytes(), preferences.as_bytes(), body].join(&b'\n');
-        let who = self.caller.claim("sub").unwrap_or_default();
-        Ok(Some(Once {
-            scope: format!("{} {}\n{who}", self.parts.method, self.parts.uri.path()),
-            key: key.to_owned(),
-            digest: format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&asked)),
-            ttl_secs: self.rest.options.idempotency_ttl.as_secs(),
-        }))
-    }
-
     /// What is said of calls that have been made.
     async fn told(&self, asked: &Asked, outcome: Outcome) -> Result<Answer, Failure> {
         let _timed = self.caller.observer().time(Stage::Encode);
@@ -292,7 +279,7 @@ impl Exchange<'_> {
         {
             return Err(Failure::new(Code::NotFound, "there is no such row"));
         }
-        let mut answer = self.empty(asked);
+        let mut answer = asked.empty();
         if asked.many {
             answer.headers.push(("x-rows-affected", affected.to_string()));
         }
@@ -316,24 +303,28 @@ impl Exchange<'_> {
             false => {
                 let budget = Budget::new(self.rest.options.response_bytes_max);
                 let listed = asked.many || !is_one_row;
-                encoded(outcome, listed, asked.many.then_some(affected), &budget).await?
+                written(outcome, listed, asked.many.then_some(affected), &budget).await?
             }
         };
         Ok(answer)
     }
+}
 
+// === impl Asked ===
+
+impl Asked {
     /// An answer without a body yet.
-    fn empty(&self, asked: &Asked) -> Answer {
-        let created = asked.endpoint.operation == Some(Operation::Create);
-        let status = match (created, asked.minimal) {
+    fn empty(&self) -> Answer {
+        let created = self.endpoint.operation == Some(Operation::Create);
+        let status = match (created, self.minimal) {
             (true, _) => StatusCode::CREATED,
             (false, true) => StatusCode::NO_CONTENT,
             (false, false) => StatusCode::OK,
         };
         let applied: Vec<&str> = [
-            asked.preferences.minimal.map(|minimal| if minimal { "return=minimal" } else { "return=representation" }),
-            asked.preferences.rollback.then_some("tx=rollback"),
-            asked.preferences.affected_max.filter(|_| asked.many).map(|_| "max-affected"),
+            self.preferences.minimal.map(|minimal| if minimal { "return=minimal" } else { "return=representation" }),
+            self.preferences.rollback.then_some("tx=rollback"),
+            self.preferences.affected_max.filter(|_| self.many).map(|_| "max-affected"),
         ]
         .into_iter()
         .flatten()
@@ -342,56 +333,29 @@ impl Exchange<'_> {
         if !applied.is_empty() {
             headers.push(("preference-applied", applied.join(", ")));
         }
-        let is_shown = asked.many && !asked.minimal;
+        let is_shown = self.many && !self.minimal;
         let body =
             if is_shown { vec![Bytes::from_static(b"{\"data\":[],\"meta\":{\"affected\":0}}")] } else { Vec::new() };
         Answer { status, headers, body }
     }
-}
 
-/// `{"data": …}`, of one row or a list.
-async fn encoded(
-    outcome: Outcome,
-    listed: bool,
-    affected: Option<usize>,
-    budget: &Budget,
-) -> Result<Vec<Bytes>, Failure> {
-    let (statement, mut rows) = outcome.into_parts();
-    let shape = statement.shape();
-    // A function may return the whole list as one value.
-    let brackets = listed && (affected.is_some() || matches!(shape, Shape::Many(_) | Shape::Documents(_)));
-    let mut body = crate::transport::body::Chunks::default();
-    let mut trail = Trail::default();
-    body.push(if brackets { b"{\"data\":[" } else { b"{\"data\":" });
-    let mut index = 0;
-    while let Some(row) = rows.next().await.transpose()? {
-        body.push(if index > 0 { b"," } else { b"" });
-        trail.at_row(brackets.then_some(index));
-        match codec::json::row(shape, &codec::columns(&row), body.buffer(), &mut trail) {
-            Ok(()) => {}
-            Err(Stop::Null) => return Err(Failure::mismatch(trail.mismatches())),
-            Err(Stop::Stale) => {
-                let error = Error::new(Stage::Encode, Code::Internal, "what was written cannot be shown");
-                return Err(error.because("rows came with other types than the statement was planned for").into());
-            }
+    /// The answer to lines that were all written.
+    pub(super) fn lines(&self, affected: u64, rows: Chunks) -> Answer {
+        let mut answer = self.empty();
+        answer.headers.push(("x-rows-affected", affected.to_string()));
+        if !self.minimal {
+            let mut body = Chunks::default();
+            body.push(b"{\"data\":[");
+            body.append(rows);
+            body.push(format!("],\"meta\":{{\"affected\":{affected}}}}}").as_bytes());
+            answer.body = body.into_bytes();
         }
-        index += 1;
-        body.rotate(budget)?;
+        answer
     }
-    if !trail.is_empty() {
-        return Err(Failure::mismatch(trail.mismatches()));
-    }
-    body.push(if brackets { b"]" } else { b"" });
-    if let Some(affected) = affected {
-        body.push(format!(",\"meta\":{{\"affected\":{affected}}}").as_bytes());
-    }
-    body.push(b"}");
-    budget.spend(body.current_bytes())?;
-    Ok(body.into_bytes())
 }
 
 fn is_array(bytes: &[u8], headers: &HeaderMap) -> bool {
-    super::negotiate::is_ndjson(headers) || bytes.trim_ascii_start().starts_with(b"[")
+    is_ndjson(headers) || bytes.trim_ascii_start().starts_with(b"[")
 }
 
 // === impl Answer ===
@@ -405,26 +369,26 @@ impl Answer {
         Answer { status, headers: Vec::new(), body: vec![Bytes::from(body)] }
     }
 
-    fn from_kept(status: u16, headers: &str, body: String) -> Answer {
+    fn from_kept(kept: KeptAnswer) -> Answer {
         const NAMES: [&str; 3] = ["location", "preference-applied", "x-rows-affected"];
-        let kept: Map<String, Json> = serde_json::from_str(headers).unwrap_or_default();
-        let headers = NAMES.iter().filter_map(|name| Some((*name, kept.get(*name)?.as_str()?.to_owned())));
-        let body = if body.is_empty() { Vec::new() } else { vec![Bytes::from(body)] };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let known: Map<String, Json> = serde_json::from_str(&kept.headers).unwrap_or_default();
+        let headers = NAMES.iter().filter_map(|name| Some((*name, known.get(*name)?.as_str()?.to_owned())));
+        let body = if kept.body.is_empty() { Vec::new() } else { vec![Bytes::from(kept.body)] };
+        let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Answer { status, headers: headers.collect(), body }
     }
 
-    fn headers_text(&self) -> String {
-        let members = self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
-        Json::Object(members.collect()).to_string()
+    fn to_kept(&self) -> KeptAnswer {
+        let headers = self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
+        KeptAnswer {
+            status: self.status.as_u16(),
+            headers: Json::Object(headers.collect()).to_string(),
+            // JSON is text.
+            body: String::from_utf8_lossy(&self.body.concat()).into_owned(),
+        }
     }
 
-    /// JSON is text.
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body.concat()).into_owned()
-    }
-
-    fn respond(self, replayed: bool) -> Response<Body> {
+    pub fn respond(self, replayed: bool) -> Response<Body> {
         let is_empty = self.body.is_empty();
         let (body, length) = body_of(self.body);
         let mut response = respond::data(body, Media::Json.content_type());
@@ -443,7 +407,7 @@ impl Answer {
             }
         }
         if replayed {
-            headers.insert("idempotency-key", HeaderValue::from_static("replayed=true"));
+            headers.insert(once::KEY, once::REPLAYED);
         }
         response
     }

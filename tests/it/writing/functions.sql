@@ -150,6 +150,13 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = p_state, MESSAGE = p_message, HINT = p_hint;
 END $$;
 CREATE FUNCTION fn_many(p_count int4) RETURNS SETOF v_user LANGUAGE sql AS 'SELECT * FROM v_user ORDER BY pk_user LIMIT p_count';
+CREATE FUNCTION fn_twice(p_count int4) RETURNS SETOF v_user LANGUAGE plpgsql AS $$
+BEGIN
+    FOR n IN 1..p_count LOOP
+        INSERT INTO tb_user (name, email, age) VALUES ('Twice ' || n, gen_random_uuid(), 1000 + n);
+        RETURN QUERY SELECT * FROM v_user WHERE age = 1000 + n;
+    END LOOP;
+END $$;
 CREATE SEQUENCE tries;
 CREATE FUNCTION fn_collide(p_times int8, p_state text) RETURNS int8 LANGUAGE plpgsql AS $$
 DECLARE v_try int8 := nextval('tries');

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::schemas::scalar_schema;
-use crate::intent::filter::{OperatorName, Operators, Word};
+use crate::intent::filter::{OperatorName, Operators, Word, is_filterable};
 use crate::schema::model::Field;
 use crate::schema::{Kind, Schema};
 use crate::transport::rest::select::fields_of;
@@ -21,6 +21,9 @@ pub fn list_parameter(name: &str, description: &str, schema: Json) -> Json {
 
 /// A field's own parameter, or those of the fields of an embedded object, one level deep.
 fn parameters_of(schema: &Schema, field: &Field, name: &str, outermost: bool) -> Vec<Json> {
+    if !is_filterable(schema, field) {
+        return Vec::new();
+    }
     match (Operators::of_field(schema, field), schema.kind(field.ty.innermost())) {
         (Some(operators), _) => vec![parameter(schema, field, name, operators)],
         (None, Kind::Object(object)) if outermost && !(field.join.is_some() && field.ty.is_list()) => {
