@@ -2,8 +2,9 @@
 
 FEATURES := --features grpc-transport
 PYTHON ?= python3
+SECS ?= 600
 
-.PHONY: help setup demo federation test check bench
+.PHONY: help setup demo federation test soak check audit static image bench
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -26,10 +27,23 @@ test: setup ## Run every test, against a real PostgreSQL
 		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m unittest discover -s python/tests -t python; fi
 	cargo test $(FEATURES)
 
+soak: setup ## Put load on every wire with a fault a minute, for SECS seconds (600), and a table
+	SOAK_SECS=$(SECS) cargo test --release $(FEATURES) --test it soak::soak -- --nocapture
+
 check: ## Check format and lints
 	cargo fmt --check
 	cargo clippy --all-targets $(FEATURES) -- -D warnings
 	cargo clippy -- -D warnings
+	@scripts/audit.sh
+
+audit: ## Check licences, sources and advisories of what is built in, and that all of it is used
+	@scripts/audit.sh --all
+
+static: ## Build one file that runs on any Linux; FEATURES=grpc-transport for gRPC
+	@scripts/static.sh
+
+image: ## Build the container image, at most 60 MB; FEATURES=grpc-transport for gRPC
+	@scripts/image.sh
 
 bench: ## Run the benchmarks, and write docs/benchmarks.md
 	@scripts/setup.sh demo

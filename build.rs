@@ -1,16 +1,44 @@
-//! What is made before the crate is compiled: the embedded Python package and the static gRPC services.
+//! What is made before the crate is compiled: the embedded Python package, the static gRPC services, and what
+//! `--version` says.
 
 use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     embed_python_package();
+    name_build();
     if env::var_os("CARGO_FEATURE_GRPC_TRANSPORT").is_some() {
         compile_protos();
     }
+}
+
+/// `commit 0123456789ab, features: grpc-transport`. A debug build knows no commit: each would compile it anew.
+fn name_build() {
+    println!("cargo::rerun-if-env-changed=FRAISEQL_COMMIT");
+    let given = env::var("FRAISEQL_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = match (given, is_release) {
+        (Some(commit), _) => format!("commit {commit}"),
+        (None, true) => {
+            if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+                println!("cargo::rerun-if-changed={log}");
+            }
+            format!("commit {}", git(&["rev-parse", "--short=12", "HEAD"]).as_deref().unwrap_or("unknown"))
+        }
+        (None, false) => "debug build".to_owned(),
+    };
+    let grpc = env::var_os("CARGO_FEATURE_GRPC_TRANSPORT").map(|_| "grpc-transport");
+    println!("cargo::rustc-env=FRAISEQL_BUILD={commit}, features: {}", grpc.unwrap_or("none"));
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).current_dir(manifest_directory()).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !said.is_empty()).then_some(said)
 }
 
 /// Lists every file of python/fraiseql with its text, as `python_package.rs`.

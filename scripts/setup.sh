@@ -46,6 +46,10 @@ has_postgres_server || need 'a PostgreSQL server' postgresql
 if [ "$purpose" != demo ]; then
     { have node && have npm; } || need 'Node and npm' npm
 fi
+# Statements through a pooler are tried with a real one.
+if [ "$purpose" = everything ] && ! PATH=$PATH:/usr/sbin have pgbouncer; then
+    need 'PgBouncer' pgbouncer
+fi
 # Clients from PyPI are installed into environments of their own.
 if [ "$purpose" = everything ] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     need 'venv for Python' python3-venv
@@ -90,4 +94,7 @@ if [ "$purpose" != demo ]; then
 fi
 if [ "$purpose" = everything ]; then
     install_packages tests/clients
+    # Finds dependencies that nothing uses; about a minute, once.
+    have cargo-machete || cargo install --quiet --locked cargo-machete ||
+        echo 'setup: cargo-machete cannot be installed; `make check` does not look for unused dependencies' >&2
 fi

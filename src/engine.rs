@@ -12,6 +12,7 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use tracing::Instrument;
 
+use crate::admission::Admission;
 use crate::auth::Caller;
 use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
@@ -52,6 +53,7 @@ pub struct Engine {
     /// Those of the entity layer.
     breakers: Breakers,
     entity_timeout: Duration,
+    admission: Admission,
 }
 
 /// Which binding of the schema a request has seen.
@@ -111,7 +113,16 @@ impl Engine {
         let bound = ArcSwap::from_pointee(Bound::new(Generation(0), schema));
         let (breakers, entity_timeout) = (Breakers::default(), Duration::MAX);
         let rebinding = tokio::sync::Mutex::new(());
-        Engine { bound, executor, limits, hides: false, rebinding, breakers, entity_timeout }
+        Engine {
+            bound,
+            executor,
+            limits,
+            hides: false,
+            rebinding,
+            breakers,
+            entity_timeout,
+            admission: Admission::default(),
+        }
     }
 
     /// Guards the entity layer, which waits no longer than this for the rows of one entity: what takes
@@ -119,6 +130,12 @@ impl Engine {
     pub fn guarded_by(mut self, breakers: Breakers, entity_timeout: Duration) -> Engine {
         self.breakers = breakers;
         self.entity_timeout = entity_timeout;
+        self
+    }
+
+    /// Lets in only so many requests at the same time; without this, all of them.
+    pub fn admitting(mut self, admission: Admission) -> Engine {
+        self.admission = admission;
         self
     }
 
@@ -149,9 +166,15 @@ impl Engine {
         bound.parts.get_with(held(&bound.schema, caller), || Arc::new(visible(&bound.schema, caller)))
     }
 
-    /// The current binding, to be named to [`Engine::rebind`] when its answers turn out stale.
+    /// The current binding, to be named to [`Engine::recover`] when its answers turn out stale.
     pub fn generation(&self) -> Generation {
         self.bound.load().generation
+    }
+
+    /// How many requests are answered at the same time. A wire asks for a place when it has a whole request, before
+    /// it asks for the first answer.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub fn executor(&self) -> &Arc<ViewExecutor> {
@@ -177,7 +200,10 @@ impl Engine {
     async fn attempt(&self, caller: &Caller, intent: &Intent, pace: Pace) -> Result<Outcome> {
         let read = match intent {
             Intent::Read(read) => read,
-            Intent::Mutate(mutate) => return Box::pin(self.mutate(caller, mutate)).await,
+            Intent::Mutate(mutate) => {
+                caller.read_primary();
+                return Box::pin(self.mutate(caller, mutate)).await;
+            }
         };
         let statement = self.statement(caller, intent)?;
         let parameters = if statement.claims().is_empty() {
@@ -275,6 +301,14 @@ impl Engine {
         Ok(statement)
     }
 
+    /// Makes a second try worth it, after an error that [can be asked again](Error::can_be_asked_again).
+    pub async fn recover(&self, caller: &Caller, seen: Generation, error: &Error) -> Result<()> {
+        if error.on_replica {
+            caller.read_primary();
+        }
+        if error.stale { self.rebind(seen).await } else { Ok(()) }
+    }
+
     /// The span of a statement, as the semantic conventions for databases have it. The text holds no values.
     fn execute_span(&self, statement: &Statement, asked: &str) -> tracing::Span {
         const OPERATION: &str = "SELECT";
@@ -293,7 +327,7 @@ impl Engine {
 
     /// Reads the catalog again and plans everything anew from then on, unless somebody has done so
     /// since the binding that was `seen`.
-    pub async fn rebind(&self, seen: Generation) -> Result<()> {
+    async fn rebind(&self, seen: Generation) -> Result<()> {
         let _alone = self.rebinding.lock().await;
         if self.generation() != seen {
             return Ok(());

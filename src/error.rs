@@ -55,6 +55,8 @@ pub struct Error {
     pub retry_after_secs: Option<u64>,
     /// The database has changed since the statement was planned: bind the schema again and ask again.
     pub stale: bool,
+    /// It happened on a replica: the primary, asked instead, may answer.
+    pub on_replica: bool,
     /// The connection was gone before anything ran.
     pub lost_connection: bool,
     /// The transaction lost against another one and was undone: asked again, it may succeed.
@@ -173,6 +175,7 @@ impl Error {
             hint: None,
             retry_after_secs: None,
             stale: false,
+            on_replica: false,
             lost_connection: false,
             collided: false,
             duplicate: false,
@@ -183,6 +186,11 @@ impl Error {
     /// A request that cannot mean anything: the caller has to change it.
     pub fn invalid(message: impl Into<String>) -> Self {
         Error::new(Stage::Decode, Code::InvalidArgument, message)
+    }
+
+    /// Whether a read that ended with this is to be asked once more, after `Engine::recover`.
+    pub fn can_be_asked_again(&self) -> bool {
+        self.stale || self.on_replica
     }
 
     pub fn at(mut self, argument: impl Into<String>) -> Self {

@@ -5,10 +5,14 @@
 //! it through the [`exec::ViewExecutor`] and hands back an [`exec::Outcome`], whose rows `codec` writes
 //! as bytes.
 
+// That a request may move between threads is proved through every future that it is made of, down to the driver's.
+#![recursion_limit = "256"]
+
 pub mod error;
 pub mod problem;
 pub mod config;
 
+pub mod admission;
 pub mod observe;
 pub mod breaker;
 pub mod schema;

@@ -6,36 +6,42 @@
 //! and the encoder never wait for another thread; handing rows over would cost more than decoding
 //! them. The price is that one HTTP/2 connection uses one core.
 
+mod activity;
 mod breakers;
 mod callers;
 mod connections;
+mod farewell;
+mod listener;
+mod metered;
 mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod grpc;
 #[cfg(feature = "grpc-transport")]
 mod health;
+mod probe;
 mod rates;
 mod service;
 mod tls;
 mod trace_context;
 mod watched_body;
 mod wires;
+mod worker;
 
-use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use self::callers::Callers;
 use self::wires::Faces;
+use self::worker::Worker;
+use crate::admission::Admission;
 use crate::config::{Config, DeleteResponse};
 use crate::engine::Engine;
-use crate::exec::{Options as ExecOptions, ViewExecutor, on_worker};
+use crate::exec::{Options as ExecOptions, ViewExecutor};
 use crate::observe::Metrics;
 use crate::plan::Limits;
 use crate::problem::Problem;
@@ -48,21 +54,22 @@ use crate::transport::rest::{Options as RestOptions, PageSizes, Rest, SelectLimi
 
 #[cfg(feature = "grpc-transport")]
 pub use self::grpc::grpc;
+pub use self::probe::probe;
+pub use self::tls::showable_certificate;
+/// What `doctor` looks at.
+pub use crate::exec::Examined;
 
 /// Waits between attempts to reach the database, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
-
-/// How often each worker wakes up without a reason. A timer that is set to ring before all others costs a
-/// system call, since the runtime has to be told; next to one that always rings sooner, those of requests
-/// do not.
-const TICK: Duration = Duration::from_millis(80);
 
 /// A schema that is being served: everything that changes together on a reload.
 pub struct Service {
     pub engine: Arc<Engine>,
     faces: Faces,
     callers: Callers,
+    /// Watches the replicas until the service is dropped.
+    _watch: Option<AbortOnDropHandle<()>>,
     /// Of the compiled schema; `/health` shows it.
     pub hash: String,
     /// What requests are answered by. What was bound at the start, the address first of all, stays as it is.
@@ -121,6 +128,13 @@ impl State {
         self.current.store(Arc::new(Status::Ready(Arc::new(service))));
     }
 
+    /// Serves this if there is nothing to serve yet.
+    pub fn serve_first(&self, service: Service) {
+        if matches!(**self.current.load(), Status::Unready(_)) {
+            self.serve(service);
+        }
+    }
+
     /// Says why there is nothing to serve. A service that runs already goes on.
     pub fn explain(&self, reason: String) {
         if matches!(**self.current.load(), Status::Unready(_)) {
@@ -158,14 +172,17 @@ impl Service {
             made.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         }
         let breakers = breakers::breakers(config, &schema).map_err(Refusal::Problems)?;
+        let watch = executor.upkeep();
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
         let engine = engine.guarded_by(breakers, breakers::entity_timeout(config));
+        let engine = engine.admitting(Admission::new(config.server.admission));
         let engine = Arc::new(engine);
         let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
             engine,
             faces,
             callers: callers.with_upkeep(),
+            _watch: watch.map(|watch| AbortOnDropHandle::new(tokio::spawn(watch))),
             hash: artifact.hash.clone(),
             config: config.clone(),
         })
@@ -179,6 +196,7 @@ pub fn executor(config: &Config, workers: usize) -> Result<Arc<ViewExecutor>, Re
         url: url.reveal().to_owned(),
         database: config.database.clone(),
         session: config.session_variables.clone(),
+        stream_rows_max: config.server.max_stream_rows,
         workers,
     };
     let executor = ViewExecutor::new(options);
@@ -191,13 +209,15 @@ pub fn graphql(config: &Config, schema: &Schema) -> Result<Graphql, String> {
         path: config.graphql.path.clone(),
         introspection: config.graphql.introspection,
         playground: config.graphql.playground,
-        batching: config.graphql.batching,
+        batch_requests_max: config.graphql.batch_requests_max,
         limits: DocumentLimits {
+            bytes_max: config.graphql.max_document_bytes,
             depth_max: config.graphql.max_depth,
             complexity_max: config.graphql.max_complexity,
             aliases_max: config.graphql.max_aliases,
         },
         body_bytes_max: config.server.max_body_bytes,
+        body_timeout: config.server.body_timeout,
         response_bytes_max: config.server.max_response_bytes,
         representations_max: config.federation.max_representations,
         idempotency_ttl: config.rest.idempotency_ttl,
@@ -224,6 +244,7 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
         select: SelectLimits { depth_max: config.graphql.max_depth, fields_max: config.graphql.max_complexity },
         etag: config.rest.etag,
         body_bytes_max: config.server.max_body_bytes,
+        body_timeout: config.server.body_timeout,
         response_bytes_max: config.server.max_response_bytes,
         representations_max: config.federation.max_representations,
         stream_idle_timeout: config.server.stream_idle_timeout,
@@ -235,7 +256,10 @@ pub fn rest(config: &Config, schema: &Schema) -> Rest {
 }
 
 pub fn limits(config: &Config) -> Limits {
-    Limits { page_rows_max: config.graphql.max_page_rows.unwrap_or(0) }
+    Limits {
+        page_rows_max: config.graphql.max_page_rows.unwrap_or(0),
+        filter_conditions_max: config.graphql.max_filter_conditions,
+    }
 }
 
 /// How many workers serve on this machine.
@@ -273,7 +297,8 @@ pub async fn open_when_possible(
             match Service::open(&state.config, &artifact, workers()).await {
                 Ok(service) => {
                     tracing::info!("the database answers; serving");
-                    return state.serve(service);
+                    // It may be served already, with what was read at a reload.
+                    return state.serve_first(service);
                 }
                 Err(Refusal::Unreachable(reason)) => state.explain(reason),
                 Err(Refusal::Problems(problems)) => {
@@ -294,24 +319,30 @@ impl Server {
     /// Listens and starts the workers.
     pub async fn start(state: Arc<State>) -> Result<Server, Problem> {
         let server = &state.config.server;
-        let acceptor = tls::acceptor(&state.config)?;
-        let listener = listen(&server.host, server.port).await.map_err(|error| {
+        let acceptor = tls::Acceptor::new(&state.config)?;
+        listener::open_many_files(&state.config);
+        let listener = listener::listen(server).await.map_err(|error| {
             let reason = format!("cannot listen on {}:{}: {error}", server.host, server.port);
             state.config.problem("server.port", reason).hint("stop what listens there, or choose another with --port")
         })?;
         let address = listener.local_addr().map_err(|error| state.config.problem("server.port", error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
+        let handshake = acceptor.as_ref().map(|acceptor| acceptor.handshake.clone());
+        if let Some(acceptor) = acceptor {
+            tokio::spawn(acceptor.follow(state.config.clone(), stopped.clone()));
+        }
         let mut senders = Vec::new();
         let mut threads = Vec::new();
         for worker in 0..workers() {
             let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
-            let (state, acceptor, stopped) = (state.clone(), acceptor.clone(), stopped.clone());
+            let (state, acceptor, stopped) = (state.clone(), handshake.clone(), stopped.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            let thread = thread.spawn(move || work(worker, state, acceptor, receiver, stopped));
+            let worker = Worker { number: worker, state, acceptor, stopped };
+            let thread = thread.spawn(move || worker.work(receiver));
             threads.push(thread.map_err(|error| state_problem(&error))?);
         }
-        tokio::spawn(accept(listener, senders, stopped));
+        tokio::spawn(listener::accept(listener, senders, server.connections.max, stopped));
         Ok(Server { state, address, stop, threads })
     }
 
@@ -350,85 +381,4 @@ impl Server {
 
 fn state_problem(error: &std::io::Error) -> Problem {
     Problem::new("", "", format!("cannot start a thread: {error}"))
-}
-
-async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
-    let mut last = std::io::Error::new(std::io::ErrorKind::AddrNotAvailable, "the host has no address");
-    for address in tokio::net::lookup_host((host, port)).await? {
-        match bind_to(address) {
-            Ok(listener) => return TcpListener::from_std(listener),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn bind_to(address: SocketAddr) -> std::io::Result<StdListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Deals connections out to the workers in turn.
-async fn accept(
-    listener: TcpListener,
-    workers: Vec<mpsc::UnboundedSender<StdStream>>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut next = 0;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopped.changed() => return,
-        };
-        match accepted.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => {
-                let _ = workers[next % workers.len()].send(stream);
-                next += 1;
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: give others time to close some.
-                tracing::warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
-/// One worker: a runtime on this thread, until it is told to stop and its connections have ended.
-fn work(
-    worker: usize,
-    state: Arc<State>,
-    acceptor: Option<TlsAcceptor>,
-    mut streams: mpsc::UnboundedReceiver<StdStream>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    on_worker(worker);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return tracing::error!("cannot start a worker: {error}"),
-    };
-    runtime.block_on(async {
-        let open = TaskTracker::new();
-        let mut tick = tokio::time::interval(TICK);
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                stream = streams.recv() => match stream {
-                    Some(stream) => {
-                        open.spawn(connections::serve(stream, acceptor.clone(), state.clone(), stopped.clone()));
-                    }
-                    None => break,
-                },
-                _ = stopped.changed() => break,
-            }
-        }
-        open.close();
-        if tokio::time::timeout(state.config.server.shutdown_timeout, open.wait()).await.is_err() {
-            tracing::warn!("{} connections were cut off when the time to stop was over", open.len());
-        }
-    });
 }

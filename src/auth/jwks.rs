@@ -58,6 +58,13 @@ pub(super) struct Jwks {
     pub pause: Duration,
 }
 
+/// How many keys an issuer publishes at this moment.
+pub async fn published_keys(url: &str) -> Result<usize, String> {
+    let jwks = Jwks::new(url)?;
+    jwks.fetch().await?;
+    Ok(jwks.keys().len())
+}
+
 // === impl Jwks ===
 
 impl Jwks {

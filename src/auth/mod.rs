@@ -11,10 +11,12 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
+pub use jwks::published_keys;
 pub use refused::Refused;
 pub use token::{Tokens, bearer};
 
@@ -25,8 +27,13 @@ use crate::observe::Observer;
 pub struct Caller {
     identity: Option<Arc<Identity>>,
     headers: IndexMap<String, String>,
+    needs_primary: Mark,
     observer: Observer,
 }
+
+/// Something that is said once and holds from then on.
+#[derive(Debug, Default)]
+struct Mark(AtomicBool);
 
 /// What a token says of its bearer; shared by the requests that carry it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +75,16 @@ impl Caller {
         self
     }
 
+    /// From here on this request reads what the primary has: it asked to, it writes, or a replica has failed it.
+    pub fn read_primary(&self) {
+        self.needs_primary.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a replica, which may be behind, must not be asked.
+    pub fn needs_primary(&self) -> bool {
+        self.needs_primary.0.load(Ordering::Relaxed)
+    }
+
     pub fn is_authenticated(&self) -> bool {
         self.identity.is_some()
     }
@@ -103,5 +120,13 @@ impl Caller {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+}
+
+// === impl Mark ===
+
+impl Clone for Mark {
+    fn clone(&self) -> Mark {
+        Mark(AtomicBool::new(self.0.load(Ordering::Relaxed)))
     }
 }

@@ -219,12 +219,3 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Failed::Message(format!("a task failed: {error}")))
 }
-
-impl From<crate::server::Refusal> for Failed {
-    fn from(refusal: crate::server::Refusal) -> Self {
-        match refusal {
-            crate::server::Refusal::Unreachable(reason) => Failed::Message(reason),
-            crate::server::Refusal::Problems(problems) => Failed::Problems(problems),
-        }
-    }
-}

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::Failed;
+use super::project::say;
 use crate::config::Config;
 use crate::problem::Problem;
 use crate::schema::Schema;
@@ -44,13 +45,13 @@ pub fn settle(config: &Config, model: &Model, changes: Changes) -> Result<Option
         match changes {
             Changes::Append | Changes::Check => return Err(settled.breaking.into()),
             Changes::Break => {}
-            Changes::Dev => settled.breaking.iter().for_each(|problem| anstream::eprintln!("warning: {problem}")),
+            Changes::Dev => settled.breaking.iter().for_each(|problem| say(&format!("warning: {problem}"))),
         }
     }
     let printed = settled.lock.print();
     if matches!(changes, Changes::Append | Changes::Break) && text.as_deref() != Some(&*printed) {
         match (std::fs::write(&path, printed), text) {
-            (Ok(()), None) => anstream::eprintln!("{file}: started; commit it, clients depend on its numbers"),
+            (Ok(()), None) => say(&format!("{file}: started; commit it, clients depend on its numbers")),
             (Ok(()), Some(_)) => {}
             (Err(error), _) => return Err(Problem::new(&file, "", format!("it cannot be written: {error}")).into()),
         }

@@ -2,9 +2,12 @@
 
 mod compile;
 mod dev;
+mod doctor;
 mod explain;
+mod health;
 pub mod init;
 mod lock;
+mod papers;
 mod project;
 pub mod report;
 mod run;
@@ -12,14 +15,18 @@ mod run;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::Overrides;
 use crate::problem::Problem;
+use crate::server::Refusal;
+
+/// The version, the commit that it was built from, and what is built in.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("FRAISEQL_BUILD"), ")");
 
 /// One compiled schema over one PostgreSQL, served as GraphQL, REST and gRPC.
 #[derive(Debug, Parser)]
-#[command(name = "fraiseql", version, arg_required_else_help = true)]
+#[command(name = "fraiseql", version = VERSION, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -49,6 +56,18 @@ Example:
   fraiseql explain 'GET /rest/users?limit=3&select=name,posts(title)'
   fraiseql explain 'shop.v1.ShopService/ListUsers {\"limit\": 3, \"readMask\": \"name\"}'")]
     Explain(explain::ExplainArgs),
+    /// What is wrong with the configuration, the database, the keys, the port; and what to type.
+    #[command(after_help = "Example:\n  fraiseql doctor --database postgres://localhost/blog")]
+    Doctor(doctor::DoctorArgs),
+    /// Ask the service of this machine whether it is ready; for containers, which hold no curl.
+    #[command(after_help = "Example:\n  fraiseql health --port 8080")]
+    Health(health::HealthArgs),
+    /// Print what makes a shell complete the commands.
+    #[command(after_help = "Example:\n  fraiseql completions bash > /etc/bash_completion.d/fraiseql")]
+    Completions(papers::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    #[command(after_help = "Example:\n  fraiseql man | man -l -\n  fraiseql man /usr/local/share/man/man1")]
+    Man(papers::ManArgs),
 }
 
 /// Where the configuration is, and what overrides it.
@@ -77,6 +96,10 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Health(arguments) => health::run(arguments),
+        Command::Completions(arguments) => papers::completions(Cli::command(), arguments),
+        Command::Man(arguments) => papers::man(Cli::command(), arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,7 +116,20 @@ impl Failed {
     fn print(&self) {
         match self {
             Failed::Problems(problems) => report::print(problems, &|file| std::fs::read_to_string(file).ok()),
-            Failed::Message(message) => anstream::eprintln!("error: {message}"),
+            Failed::Message(message) => project::say(&format!("error: {message}")),
+        }
+    }
+}
+
+/// All of it in one line, for the log.
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failed::Problems(problems) => {
+                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&told.join("; ").replace('\n', " "))
+            }
+            Failed::Message(message) => f.write_str(message),
         }
     }
 }
@@ -107,6 +143,15 @@ impl From<Vec<Problem>> for Failed {
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
         Failed::Problems(vec![problem])
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unreachable(reason) => Failed::Message(reason),
+            Refusal::Problems(problems) => Failed::Problems(problems),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A project on disk: its configuration, its schema, and the compiled schema between them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -36,7 +37,7 @@ pub async fn export(config: &Config, project: &Path) -> Result<bool, Failed> {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let said = authoring.export(&path).await.map_err(failed)?;
             if !said.trim().is_empty() {
-                eprintln!("{}", said.trim_end());
+                say(said.trim_end());
             }
             Ok(true)
         }
@@ -53,7 +54,7 @@ pub fn compile_schema(config: &Config) -> Result<Compiled, Failed> {
     })?;
     let compiled = compile(&Source { file: &file, text: &text }, &project_of(config))?;
     for warning in &compiled.warnings {
-        anstream::eprintln!("warning: {warning}");
+        say(&format!("warning: {warning}"));
     }
     Ok(compiled)
 }
@@ -65,7 +66,7 @@ pub fn compile_to_disk(config: &Config, catalog: Option<&Catalog>, changes: Chan
     let bytes = artifact::write(&compiled.model, catalog, lock.as_ref());
     let path = &config.fraiseql.output_file;
     if let Err(error) = std::fs::write(path, &bytes) {
-        anstream::eprintln!("warning: {} cannot be written: {error}", path.display());
+        say(&format!("warning: {} cannot be written: {error}", path.display()));
     }
     Ok(artifact::read(&bytes, &path.display().to_string())?)
 }
@@ -84,6 +85,11 @@ pub fn load_artifact(config: &Config, config_path: &Path) -> Result<Artifact, Fa
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| Problem::new(&file, "", format!("it cannot be read: {error}")))?;
     Ok(artifact::read(&bytes, &file)?)
+}
+
+/// Tells whoever looks at the terminal. `eprintln!` would panic where standard error cannot be written to.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// The SQL files of a project, in the order of their names.

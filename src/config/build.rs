@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::problem::Problem;
 
 use super::sections::{
-    Algorithm, Auth, Breaker, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
-    LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret, Server, SessionVariable,
-    SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
+    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation,
+    Files, Graphql, Grpc, LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret,
+    Server, SessionVariable, SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
 };
 use super::settings::{Given, Origin, Settings, Value};
 use super::{Config, rules};
@@ -97,6 +97,23 @@ fn server(from: &From<'_>) -> Server {
         shutdown_timeout: from.seconds("server.shutdown_timeout_secs"),
         max_body_bytes: from.size("server.max_body_bytes"),
         max_response_bytes: from.size("server.max_response_bytes"),
+        max_stream_rows: Some(from.integer("server.max_stream_rows")).filter(|rows| *rows > 0),
+        body_timeout: from.milliseconds("server.body_timeout_ms"),
+        connections: Connections {
+            max: from.size("server.max_connections"),
+            headers_max: from.size("server.max_headers"),
+            header_bytes_max: from.number("server.max_header_bytes"),
+            header_timeout: from.milliseconds("server.header_timeout_ms"),
+            idle_timeout: from.milliseconds("server.idle_timeout_ms"),
+            tcp_keepalive: from.seconds("server.tcp_keepalive_secs"),
+            streams_max: from.number("server.http2.max_streams"),
+            resets_max: from.number("server.http2.max_resets"),
+        },
+        admission: Admission {
+            running_max: from.size("server.max_concurrent_requests"),
+            queued_max: from.size("server.max_queued_requests"),
+            queue_timeout: from.milliseconds("server.queue_timeout_ms"),
+        },
         cors_origins: from.texts("server.cors.origins"),
         tls: cert_file.zip(key_file).map(|(cert_file, key_file)| Tls { cert_file, key_file }),
     }
@@ -111,6 +128,7 @@ fn database(from: &From<'_>, file: &str) -> Database {
         stream_connections: from.size("database.stream_connections"),
         ssl_mode: pick(&from.text("database.ssl_mode"), &SSL_MODES),
         replica_urls: from.texts("database.replica_urls").into_iter().map(Secret::new).collect(),
+        replica_max_lag: from.milliseconds("database.replica_max_lag_ms"),
         prepared_statements: from.flag("database.prepared_statements"),
     }
 }
@@ -124,7 +142,9 @@ fn graphql(from: &From<'_>) -> Graphql {
         max_complexity: from.size("graphql.max_complexity"),
         max_aliases: from.size("graphql.max_aliases"),
         max_page_rows: Some(from.integer("graphql.max_page_rows")).filter(|rows| *rows > 0),
-        batching: from.flag("graphql.batching"),
+        max_document_bytes: from.size("graphql.max_document_bytes"),
+        max_filter_conditions: from.size("graphql.max_filter_conditions"),
+        batch_requests_max: from.flag("graphql.batching").then(|| from.size("graphql.max_batch_requests")),
     }
 }
 

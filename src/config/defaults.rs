@@ -15,6 +15,14 @@ pub fn stream_connections(_: &Facts, settings: &Settings) -> Value {
     }
 }
 
+/// Enough behind each connection to keep it busy, and no more than it serves soon.
+pub fn max_concurrent_requests(_: &Facts, settings: &Settings) -> Value {
+    match settings.value("database.pool_max") {
+        Some(Value::Integer(pool_max)) => Value::Integer((16 * pool_max).max(128)),
+        Some(Value::Bool(_) | Value::Text(_) | Value::Texts(_)) | None => Value::Integer(128),
+    }
+}
+
 pub fn grpc_enabled(facts: &Facts, _: &Settings) -> Value {
     Value::Bool(facts.grpc_built_in)
 }

@@ -31,9 +31,9 @@ use std::path::Path;
 
 pub use overlay::Overrides;
 pub use sections::{
-    Algorithm, Auth, Breaker, Database, DeleteResponse, Entity, EntityBreaker, Federation, Files, Graphql, Grpc,
-    LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret, Server, SessionVariable,
-    SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
+    Admission, Algorithm, Auth, Breaker, Connections, Database, DeleteResponse, Entity, EntityBreaker, Federation,
+    Files, Graphql, Grpc, LogFormat, Observers, Operation, Project, Publish, RateLimit, RateLimitKey, Rest, Secret,
+    Server, SessionVariable, SslMode, Subscribe, Telemetry, Thresholds, Tls, TokenKey, VariableSource,
 };
 pub use settings::{Facts, Mode};
 
@@ -72,6 +72,24 @@ pub enum Need {
     /// Everything, and `database.url` is required.
     Service,
 }
+
+/// What holds from the start of a process to its end; everything else follows a reload.
+const FIXED: [&str; 14] = [
+    "server.host",
+    "server.port",
+    "server.shutdown_timeout_secs",
+    "server.max_headers",
+    "server.max_header_bytes",
+    "server.header_timeout_ms",
+    "server.idle_timeout_ms",
+    "server.tcp_keepalive_secs",
+    "server.max_connections",
+    "server.http2.max_streams",
+    "server.http2.max_resets",
+    "telemetry.log",
+    "telemetry.log_format",
+    "telemetry.otlp_endpoint",
+];
 
 // === impl Config ===
 
@@ -125,6 +143,12 @@ impl Config {
     /// The effective configuration as TOML, each key with where its value came from, secrets masked.
     pub fn print(&self) -> String {
         print::print(&self.settings)
+    }
+
+    /// The keys of what a process binds at its start that `other` gives another value.
+    pub fn fixed_that_differ(&self, other: &Config) -> Vec<&'static str> {
+        let differs = |path: &&str| self.settings.value(path) != other.settings.value(path);
+        FIXED.iter().copied().filter(differs).collect()
     }
 
     /// A problem with the value of a key, with its place where it has one. For checks that need more

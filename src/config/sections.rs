@@ -33,9 +33,37 @@ pub struct Server {
     pub shutdown_timeout: Duration,
     pub max_body_bytes: usize,
     pub max_response_bytes: usize,
+    /// `None` is unlimited.
+    pub max_stream_rows: Option<u64>,
+    pub body_timeout: Duration,
+    pub connections: Connections,
+    pub admission: Admission,
     /// `*` allows every origin.
     pub cors_origins: Vec<String>,
     pub tls: Option<Tls>,
+}
+
+/// What client connections may do, of `[server]` and `[server.http2]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    pub max: usize,
+    pub headers_max: usize,
+    pub header_bytes_max: u32,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub tcp_keepalive: Duration,
+    /// Requests at the same time on one connection of HTTP/2.
+    pub streams_max: u32,
+    /// Requests that a client may take back within a second.
+    pub resets_max: u32,
+}
+
+/// How many requests are answered at the same time, and how others wait, of `[server]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    pub running_max: usize,
+    pub queued_max: usize,
+    pub queue_timeout: Duration,
 }
 
 /// `[server.tls]`
@@ -57,6 +85,7 @@ pub struct Database {
     pub stream_connections: usize,
     pub ssl_mode: SslMode,
     pub replica_urls: Vec<Secret>,
+    pub replica_max_lag: Duration,
     pub prepared_statements: bool,
 }
 
@@ -81,7 +110,11 @@ pub struct Graphql {
     pub max_aliases: usize,
     /// `None` is unlimited.
     pub max_page_rows: Option<u64>,
-    pub batching: bool,
+    pub max_document_bytes: usize,
+    /// On every wire.
+    pub max_filter_conditions: usize,
+    /// Requests of one body; `None` where batches are not taken.
+    pub batch_requests_max: Option<usize>,
 }
 
 /// `[rest]`

@@ -26,6 +26,8 @@ const SECONDS: Kind = Kind::Integer { min: 1, max: i32::MAX as u64 };
 const SECONDS_OR_NONE: Kind = Kind::Integer { min: 0, max: i32::MAX as u64 };
 const COUNT: Kind = Kind::Integer { min: 1, max: u32::MAX as u64 };
 const COUNT_OR_NONE: Kind = Kind::Integer { min: 0, max: u32::MAX as u64 };
+/// hyper reads heads of HTTP/1.1 into a buffer of 8 KiB at least.
+const HEAD_BYTES: Kind = Kind::Integer { min: 8192, max: 1 << 20 };
 const BYTES: Kind = Kind::Integer { min: 1024, max: u32::MAX as u64 };
 const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 10_000 };
 const POSTGRES: &[&str] = &["postgres", "postgresql"];
@@ -45,6 +47,7 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "project", doc: "What the service is called." },
     Section { path: "fraiseql", doc: "The files that `fraiseql compile` reads and writes." },
     Section { path: "server", doc: "The one port that serves every wire." },
+    Section { path: "server.http2", doc: "What one connection of HTTP/2 may do." },
     Section { path: "server.cors", doc: "Which web pages may call the service." },
     Section { path: "server.tls", doc: "TLS on the port; both files or none." },
     Section { path: "database", doc: "The one PostgreSQL, version 14 to 18." },
@@ -128,6 +131,78 @@ pub const KEYS: &[Key] = &[
         "The largest answer that is held in memory; streams are not.",
     ),
     key(
+        "server.max_stream_rows",
+        COUNT_OR_NONE,
+        Fallback::Integer(0),
+        "The most rows of NDJSON, CSV or a gRPC stream; 0 is unlimited.",
+    ),
+    key("server.max_headers", COUNT, Fallback::Integer(100), "The most headers of a request."),
+    key(
+        "server.max_header_bytes",
+        HEAD_BYTES,
+        Fallback::Integer(32 << 10),
+        "The largest head of a request: its target and headers.",
+    ),
+    key(
+        "server.header_timeout_ms",
+        MILLISECONDS,
+        Fallback::Integer(10_000),
+        "The longest the head of a request, or the handshake of TLS, may take to arrive.",
+    ),
+    key(
+        "server.body_timeout_ms",
+        MILLISECONDS,
+        Fallback::Integer(20_000),
+        "The longest a body may take to arrive; streams of gRPC are exempt.",
+    ),
+    key(
+        "server.idle_timeout_ms",
+        MILLISECONDS,
+        Fallback::Integer(75_000),
+        "How long a connection stays open without a request.",
+    ),
+    key(
+        "server.tcp_keepalive_secs",
+        Kind::Integer { min: 1, max: 32_767 },
+        Fallback::Integer(60),
+        "How long a connection is silent before TCP asks whether the client is still there.",
+    ),
+    key(
+        "server.max_connections",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Fallback::Integer(10_000),
+        "The most client connections; what is served on more of them is `/health`, `/ready` and `/metrics` only.",
+    ),
+    key(
+        "server.max_concurrent_requests",
+        COUNT,
+        Fallback::Computed {
+            says: "16 × `database.pool_max`, at least 128",
+            example: "256",
+            compute: defaults::max_concurrent_requests,
+        },
+        "The most requests that are answered at the same time; others wait.",
+    ),
+    key(
+        "server.max_queued_requests",
+        COUNT_OR_NONE,
+        Fallback::Integer(1_000),
+        "The most requests that wait for their turn; more are refused with 503.",
+    ),
+    key(
+        "server.queue_timeout_ms",
+        MILLISECONDS,
+        Fallback::Integer(1_000),
+        "The longest a request waits for its turn before it is refused with 503.",
+    ),
+    key("server.http2.max_streams", COUNT, Fallback::Integer(200), "The most requests at the same time."),
+    key(
+        "server.http2.max_resets",
+        COUNT,
+        Fallback::Integer(100),
+        "The most requests that a client may take back within a second; more end the connection.",
+    ),
+    key(
         "server.cors.origins",
         Kind::List(&Kind::Text(check::origin)),
         Fallback::EmptyList("[\"https://app.example.com\"]"),
@@ -146,7 +221,7 @@ pub const KEYS: &[Key] = &[
         "database.pool_max",
         CONNECTIONS,
         Fallback::Computed { says: "2 × cores + 4, at least 10", example: "20", compute: defaults::pool_max },
-        "The most connections to PostgreSQL.",
+        "The most connections to PostgreSQL, and to each replica.",
     ),
     key(
         "database.connect_timeout_ms",
@@ -171,14 +246,20 @@ pub const KEYS: &[Key] = &[
         "database.replica_urls",
         Kind::List(&Kind::Url(POSTGRES)),
         Fallback::EmptyList("[\"${REPLICA_URL}\"]"),
-        "Read replicas.",
+        "Standbys that reads may go to; writes go to `url`, and so do reads with `Prefer: read=primary`.",
     )
     .secrecy(Secrecy::Credentials),
+    key(
+        "database.replica_max_lag_ms",
+        Kind::Integer { min: 1, max: 3_600_000 },
+        Fallback::Integer(5_000),
+        "How far a replica may be behind; one that is further is not read.",
+    ),
     key(
         "database.prepared_statements",
         Kind::Bool,
         Fallback::Bool(true),
-        "`false` behind a PgBouncer older than 1.21 in transaction mode.",
+        "`false` behind a PgBouncer in transaction mode that keeps none (`max_prepared_statements`, from 1.21).",
     ),
     key("graphql.path", ROUTE, Fallback::Text("/graphql"), "Where GraphQL is served."),
     key(
@@ -197,7 +278,20 @@ pub const KEYS: &[Key] = &[
     ),
     key("graphql.max_aliases", COUNT, Fallback::Integer(50), "The most aliases in a document."),
     key("graphql.max_page_rows", COUNT_OR_NONE, Fallback::Integer(0), "The most rows of a root list; 0 is unlimited."),
+    key(
+        "graphql.max_document_bytes",
+        BYTES,
+        Fallback::Integer(256 << 10),
+        "The longest document, by itself or behind a hash.",
+    ),
+    key(
+        "graphql.max_filter_conditions",
+        COUNT,
+        Fallback::Integer(2_000),
+        "The most conditions in the filters of a request, on every wire.",
+    ),
     key("graphql.batching", Kind::Bool, Fallback::Bool(false), "Accept an array of requests in one body."),
+    key("graphql.max_batch_requests", COUNT, Fallback::Integer(100), "The most requests of such an array."),
     key("rest.enabled", Kind::Bool, Fallback::Bool(true), "Serve REST."),
     key("rest.path", ROUTE, Fallback::Text("/rest"), "The prefix of every route."),
     key("rest.default_page_size", COUNT, Fallback::Integer(20), "Rows of a JSON page without `?limit`."),

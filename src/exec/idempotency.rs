@@ -187,7 +187,8 @@ impl ViewExecutor {
 
 async fn make(running: &Running) -> Result<bool, tokio_postgres::Error> {
     let client = running.client();
-    let is_usable = async || client.query_one(IS_USABLE, &[]).await.map(|row| row.get::<_, bool>(0));
+    let is_usable =
+        async || client.query_typed(IS_USABLE, &[]).await.map(|rows| rows.iter().any(|row| row.get::<_, bool>(0)));
     if is_usable().await? {
         return Ok(true);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::schema::bind::{Found, Wanted};
@@ -75,15 +75,17 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
     let relations: Vec<String> = asked_relations.iter().map(quoted).collect();
     let schemas: Vec<&str> = wanted.functions.iter().map(|name| name.schema().unwrap_or_default()).collect();
     let names: Vec<&str> = wanted.functions.iter().map(RelationName::local).collect();
-    let relation_parameters: &[&(dyn ToSql + Sync)] = &[&relations];
-    let function_parameters: &[&(dyn ToSql + Sync)] = &[&schemas, &names];
+    // Without names of their own: they may run on another connection than the one that they were prepared on.
+    let relation_parameters: &[(&(dyn ToSql + Sync), Type)] = &[(&relations, Type::TEXT_ARRAY)];
+    let function_parameters: &[(&(dyn ToSql + Sync), Type)] =
+        &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
     let (encoding, columns, functions, row_columns, types, compared) = tokio::try_join!(
-        client.query_one("SELECT current_setting('server_encoding')", &[]),
-        client.query(COLUMNS, relation_parameters),
-        client.query(FUNCTIONS, function_parameters),
-        client.query(ROW_COLUMNS, function_parameters),
-        client.query(TYPES, &[]),
-        client.query(COMPARED, &[]),
+        client.query_typed("SELECT current_setting('server_encoding')", &[]),
+        client.query_typed(COLUMNS, relation_parameters),
+        client.query_typed(FUNCTIONS, function_parameters),
+        client.query_typed(ROW_COLUMNS, function_parameters),
+        client.query_typed(TYPES, &[]),
+        client.query_typed(COMPARED, &[]),
     )?;
     let types = Types::read(&types, &compared);
     let mut catalog = Catalog::default();
@@ -109,11 +111,16 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, toki
         (Vec::new(), Vec::new())
     } else {
         let (relations, functions) =
-            tokio::try_join!(client.query(RELATION_NAMES, &[]), client.query(FUNCTION_NAMES, &[]))?;
+            tokio::try_join!(client.query_typed(RELATION_NAMES, &[]), client.query_typed(FUNCTION_NAMES, &[]))?;
         let names = |rows: &[Row]| rows.iter().map(|row| row.get(0)).collect();
         (names(&relations), names(&functions))
     };
-    Ok(Found { catalog, encoding: encoding.get(0), other_relations, other_functions })
+    Ok(Found {
+        catalog,
+        encoding: encoding.first().map(|row| row.get(0)).unwrap_or_default(),
+        other_relations,
+        other_functions,
+    })
 }
 
 fn asked(names: &[RelationName], row: &Row) -> RelationName {

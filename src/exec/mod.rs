@@ -7,10 +7,12 @@
 mod called;
 mod cancel;
 mod change;
+mod examine;
 mod idempotency;
 mod inspect;
 mod pool;
 mod ready;
+mod replicas;
 mod rows;
 mod session;
 mod sqlstate;
@@ -21,19 +23,23 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::types::Type;
 
 use idempotency::Usable;
 use pool::Pools;
+use replicas::{Replica, Replicas};
 
 pub use change::{Change, Together};
+pub use examine::Examined;
 pub use idempotency::{Kept, Pending};
 pub use pool::{Connections, Seen, on_worker};
 pub use rows::Rows;
+pub use tls::unverified;
 
 use crate::auth::Caller;
-use crate::config::{Database, SessionVariable};
+use crate::config::{Database, SessionVariable, VariableSource};
 use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
@@ -46,6 +52,8 @@ pub struct Options {
     pub url: String,
     pub database: Database,
     pub session: Vec<SessionVariable>,
+    /// Rows of one stream; `None` is unlimited.
+    pub stream_rows_max: Option<u64>,
     /// Threads that connections are shared out among.
     pub workers: usize,
 }
@@ -53,7 +61,9 @@ pub struct Options {
 /// Runs statements.
 #[derive(Debug)]
 pub struct ViewExecutor {
+    /// Of the primary.
     pools: Pools,
+    replicas: Replicas,
     options: Options,
     /// One permit for each connection that streams may hold.
     streams: Arc<Semaphore>,
@@ -110,13 +120,31 @@ impl Outcome {
 
 impl ViewExecutor {
     /// An executor over pools that connect when first used.
-    pub fn new(options: Options) -> Result<ViewExecutor, String> {
-        let pools = Pools::new(&options)?;
+    pub fn new(mut options: Options) -> Result<ViewExecutor, String> {
+        let pools = Pools::new(&options, &options.url)?;
+        let replicas = Replicas::new(&options)?;
         let streams = Arc::new(Semaphore::new(options.database.stream_connections));
-        Ok(ViewExecutor { pools, options, streams, usable: Usable::new() })
+        if !options.database.prepared_statements {
+            // Behind such a pooler each transaction may be another session's: the settings go with it, and end
+            // with it, so that whoever has the session next does not find them.
+            let setting = |(name, value): (&str, &str)| SessionVariable {
+                name: name.to_owned(),
+                source: VariableSource::Value(value.to_owned()),
+            };
+            options.session.splice(0..0, pool::SETTINGS.map(setting));
+        }
+        Ok(ViewExecutor { pools, replicas, options, streams, usable: Usable::new() })
     }
 
-    /// Runs a statement for a caller. Rows can be read as soon as PostgreSQL has accepted it.
+    /// Keeps knowing which replicas may be read; `None` where there are none.
+    pub fn upkeep(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let executor = self.clone();
+        (!self.replicas.is_empty()).then_some(async move { executor.replicas.watch(&executor.pools).await })
+    }
+
+    /// Runs a statement that reads for a caller. Rows can be read as soon as PostgreSQL has accepted it.
+    ///
+    /// A replica is asked where that will do. One that fails costs a second question, not the answer.
     pub async fn run(
         &self,
         statement: Arc<Statement>,
@@ -128,15 +156,54 @@ impl ViewExecutor {
             Pace::Answer => (Some(Instant::now() + self.options.database.statement_timeout), None),
             Pace::Stream => (None, Some(self.permit().await?)),
         };
-        let rows = match self.attempt(&statement, &parameters, caller, deadline).await {
+        let replica = if caller.needs_primary() { None } else { self.replicas.next() };
+        let rows = match replica {
+            Some(replica) => self.on_replica(replica, &statement, &parameters, caller, deadline).boxed().await?,
+            None => self.on_primary(&statement, &parameters, caller, deadline).await?,
+        };
+        let rows_max = self.options.stream_rows_max.filter(|_| pace == Pace::Stream);
+        let rows = rows.of(statement.clone()).holding(permit).at_most(rows_max);
+        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None })
+    }
+
+    async fn on_primary(
+        &self,
+        statement: &Arc<Statement>,
+        parameters: &[Param],
+        caller: &Caller,
+        deadline: Option<Instant>,
+    ) -> Result<Rows> {
+        match self.attempt(&self.pools, statement, parameters, caller, deadline).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
             Err(error) if error.lost_connection && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                Box::pin(self.attempt(&statement, &parameters, caller, deadline)).await?
+                self.attempt(&self.pools, statement, parameters, caller, deadline).boxed().await
             }
-            result => result?,
+            result => result,
+        }
+    }
+
+    async fn on_replica(
+        &self,
+        replica: &Arc<Replica>,
+        statement: &Arc<Statement>,
+        parameters: &[Param],
+        caller: &Caller,
+        deadline: Option<Instant>,
+    ) -> Result<Rows> {
+        let rows = tokio::select! {
+            biased;
+            rows = self.attempt(&replica.pools, statement, parameters, caller, deadline) => rows,
+            () = replica.lost() => Err(replica.gone()),
         };
-        let rows = rows.of(statement.clone()).holding(permit);
-        Ok(Outcome { statement, rows, changes: Vec::new(), pending: None })
+        match rows.map_err(|error| replica.blamed(error)) {
+            Ok(rows) => Ok(rows.from(replica.clone())),
+            Err(error) if error.on_replica => {
+                tracing::debug!("a replica has failed a request, which goes to the primary: {error}");
+                caller.read_primary();
+                self.on_primary(statement, parameters, caller, deadline).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The right to hold a connection for as long as a reader takes; waits as long as for a connection.
@@ -156,12 +223,13 @@ impl ViewExecutor {
 
     async fn attempt(
         &self,
+        pools: &Pools,
         statement: &Arc<Statement>,
         parameters: &[Param],
         caller: &Caller,
         deadline: Option<Instant>,
     ) -> Result<Rows> {
-        let mut started = pin!(self.start(statement, parameters, caller));
+        let mut started = pin!(self.start(pools, statement, parameters, caller));
         let Some(deadline) = deadline else { return started.await };
         let limit = self.options.database.statement_timeout;
         match tokio::time::timeout_at(deadline.into(), started.as_mut()).await {
@@ -170,8 +238,14 @@ impl ViewExecutor {
         }
     }
 
-    async fn start(&self, statement: &Arc<Statement>, parameters: &[Param], caller: &Caller) -> Result<Rows> {
-        let mut running = Running::on(self.pools.get().await?);
+    async fn start(
+        &self,
+        pools: &Pools,
+        statement: &Arc<Statement>,
+        parameters: &[Param],
+        caller: &Caller,
+    ) -> Result<Rows> {
+        let mut running = Running::on(pools.get().await?);
         if !self.options.session.is_empty() {
             return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
         }

@@ -15,6 +15,8 @@ use deadpool::managed::{Metrics, Object, Pool, PoolError, QueueMode, RecycleResu
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use lru::LruCache;
 use tokio_postgres::Client;
+use tokio_postgres::config::Host;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cancel::Server;
 use super::ready::Ready;
@@ -33,10 +35,20 @@ const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 /// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
 const BORROW_AFTER: Duration = Duration::from_millis(100);
 
+/// How long a connection is silent before TCP asks whether the database is still there.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
 /// Settings that every answer depends on. JIT is off: its compile time is charged to statements
 /// that would have been done before it ends.
-const SESSION_SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
-     SET bytea_output = 'hex'; SET xmloption = 'content'; SET jit = off";
+pub(super) const SETTINGS: [(&str, &str); 7] = [
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("xmloption", "content"),
+    ("jit", "off"),
+];
 
 thread_local! {
     static WORKER: Cell<Option<usize>> = const { Cell::new(None) };
@@ -53,7 +65,8 @@ pub(super) struct Pools {
     /// For threads that are no workers.
     elsewhere: Pool<Connector>,
     connect_timeout: Duration,
-    database: Option<String>,
+    config: tokio_postgres::Config,
+    tls: Tls,
     seen: Arc<Seen>,
 }
 
@@ -113,13 +126,17 @@ pub(super) struct Running(Option<Pooled>);
 // === impl Pools ===
 
 impl Pools {
-    pub fn new(options: &Options) -> Result<Pools, String> {
-        let mut config: tokio_postgres::Config = options
-            .url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
+    /// Pools for the server of a URL.
+    pub fn new(options: &Options, url: &str) -> Result<Pools, String> {
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| format!("the database url is not valid: {error}"))?;
         let database = &options.database;
         config.connect_timeout(database.connect_timeout).ssl_mode(wire_mode(database.ssl_mode));
+        // A database that has gone without a word would be waited for by everybody who is given one of its connections.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(database.connect_timeout);
+        }
+        config.keepalives_idle(SILENCE_MAX);
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
@@ -141,12 +158,12 @@ impl Pools {
         let workers = options.workers.max(1);
         let share = |worker| database.pool_max / workers + usize::from(worker < database.pool_max % workers);
         let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
-        let (elsewhere, name) = (pool(1)?, config.get_dbname().map(str::to_owned));
-        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, database: name, seen })
+        let elsewhere = pool(1)?;
+        Ok(Pools { pools, elsewhere, connect_timeout: database.connect_timeout, config, tls, seen })
     }
 
     pub fn database(&self) -> Option<&str> {
-        self.database.as_deref()
+        self.config.get_dbname()
     }
 
     pub fn seen(&self) -> &Seen {
@@ -204,6 +221,28 @@ impl Pools {
         pool.timeout_get(&Timeouts { wait: Some(wait), create: Some(self.connect_timeout), recycle: None }).await
     }
 
+    /// A connection of its own, for who keeps it, with the task that moves it.
+    pub async fn connect(&self) -> Result<(Client, AbortOnDropHandle<()>), tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let moved = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok((client, AbortOnDropHandle::new(moved)))
+    }
+
+    /// Where the server is, for the log: hosts and ports, without anything secret.
+    pub fn place(&self) -> String {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(i, host)| {
+            let port = ports.get(i).or(ports.first()).copied().unwrap_or(5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(directory) => format!("{}:{port}", directory.display()),
+            }
+        });
+        hosts.collect::<Vec<_>>().join(",")
+    }
+
     fn unavailable(&self, error: PoolError<tokio_postgres::Error>) -> Error {
         let message = match &error {
             PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
@@ -234,7 +273,11 @@ impl deadpool::managed::Manager for Connector {
 
     async fn create(&self) -> Result<Box<Connection>, tokio_postgres::Error> {
         let client = Arc::new(self.inner.create().await?);
-        client.batch_execute(SESSION_SETTINGS).await?;
+        // A connection that keeps no statements keeps no settings either; theirs come with each statement.
+        if self.prepares {
+            let set: Vec<String> = SETTINGS.iter().map(|(name, value)| format!("SET {name} = '{value}'")).collect();
+            client.batch_execute(&set.join("; ")).await?;
+        }
         let capacity = NonZeroUsize::new(PREPARED_MAX).unwrap_or(NonZeroUsize::MIN);
         let prepared = LruCache::with_hasher(capacity, ahash::RandomState::new());
         Ok(Box::new(Connection {
@@ -370,6 +413,10 @@ impl Running {
         let error = sqlstate::error(error);
         if let Some(connection) = self.0.as_ref().filter(|_| error.stale) {
             connection.end_epoch();
+        }
+        // One that PostgreSQL is about to close looks open until it has, and would be the next to be taken.
+        if let Some(pooled) = self.0.take_if(|_| error.lost_connection) {
+            drop(Pooled::take(pooled));
         }
         self.settled();
         error

@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Row, RowStream};
 
 use super::pool::{Pooled, Running};
+use super::replicas::Replica;
 use super::{sqlstate, timeout};
 use crate::error::{Code, Error, Result, Stage};
 use crate::observe::Observer;
@@ -33,6 +34,10 @@ pub struct Rows {
     unchecked: Option<Arc<Statement>>,
     /// Given back when the last row has been read or the rows are dropped.
     permit: Option<OwnedSemaphorePermit>,
+    /// Where they come from, if not from the primary.
+    replica: Option<Arc<Replica>>,
+    /// How many rows may be handed out.
+    rows_max: Option<u64>,
     count: Count,
 }
 
@@ -68,6 +73,8 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            replica: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -83,6 +90,8 @@ impl Rows {
             deadline: None,
             unchecked: None,
             permit: None,
+            replica: None,
+            rows_max: None,
             count: Count::default(),
         }
     }
@@ -97,6 +106,11 @@ impl Rows {
         self
     }
 
+    pub(super) fn from(mut self, replica: Arc<Replica>) -> Rows {
+        self.replica = Some(replica);
+        self
+    }
+
     pub(super) fn until(mut self, deadline: Instant, limit: Duration) -> Rows {
         self.deadline = Some((deadline, limit));
         self
@@ -104,6 +118,12 @@ impl Rows {
 
     pub(super) fn holding(mut self, permit: Option<OwnedSemaphorePermit>) -> Rows {
         self.permit = permit;
+        self
+    }
+
+    /// Ends with an error behind so many rows.
+    pub(super) fn at_most(mut self, rows_max: Option<u64>) -> Rows {
+        self.rows_max = rows_max;
         self
     }
 
@@ -121,14 +141,18 @@ impl Rows {
             (Poll::Ready(next), _) => next,
             (Poll::Pending, None) => poll_fn(|context| self.poll_next(context)).await,
             (Poll::Pending, Some((deadline, limit))) => {
+                let replica = self.replica.clone();
                 let next = poll_fn(|context| self.poll_next(context));
-                match tokio::time::timeout_at(deadline.into(), next).await {
-                    Ok(next) => next,
-                    Err(_) => {
-                        self.running = None;
-                        Some(Err(timeout(limit)))
-                    }
-                }
+                let late = tokio::select! {
+                    biased;
+                    next = tokio::time::timeout_at(deadline.into(), next) => match next {
+                        Ok(next) => return next,
+                        Err(_) => timeout(limit),
+                    },
+                    error = gone(replica) => error,
+                };
+                self.running = None;
+                Some(Err(late))
             }
         }
     }
@@ -142,10 +166,7 @@ impl Rows {
         let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
         if self.ended.is_none() {
             match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => {
-                    self.count.rows += 1;
-                    return Poll::Ready(Some(self.checked(row)));
-                }
+                Some(Ok(row)) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -160,16 +181,40 @@ impl Rows {
         }
         self.permit = None;
         let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
-        Poll::Ready(ended.err().map(|error| Err(sqlstate::error(error))))
+        Poll::Ready(ended.err().map(|error| Err(self.blamed(sqlstate::error(error)))))
+    }
+
+    fn counted(&mut self) -> Result<()> {
+        match self.rows_max {
+            Some(max) if self.count.rows >= max => {
+                let message = format!(
+                    "the list has more than the {max} rows that a stream may have ([server] max_stream_rows); \
+                     ask for it in parts"
+                );
+                self.running = None;
+                Err(Error::new(Stage::Execute, Code::TooComplex, message))
+            }
+            Some(_) | None => {
+                self.count.rows += 1;
+                Ok(())
+            }
+        }
     }
 
     fn checked(&mut self, row: Row) -> Result<Row> {
         match self.unchecked.take() {
             Some(statement) if !fits(statement.shape(), &row) => {
                 self.running = None;
-                Err(stale())
+                Err(self.blamed(stale()))
             }
             Some(_) | None => Ok(row),
+        }
+    }
+
+    fn blamed(&self, error: Error) -> Error {
+        match &self.replica {
+            Some(replica) => replica.blamed(error),
+            None => error,
         }
     }
 }
@@ -177,6 +222,17 @@ impl Rows {
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows").field("running", &self.running.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Waits for a replica to be lost.
+async fn gone(replica: Option<Arc<Replica>>) -> Error {
+    match replica {
+        Some(replica) => {
+            replica.lost().await;
+            replica.gone()
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -58,6 +58,8 @@ fn describe(state: &SqlState, error: &tokio_postgres::Error) -> (Code, String) {
         "23514" => (Code::ValidationFailed, "a value is not among those that the database allows"),
         "42501" => (Code::Forbidden, "the database does not allow this"),
         "57P01" | "57P02" | "57P03" | "53300" => (Code::Unavailable, "the database is not available"),
+        // A standby, or a primary that is to be left alone.
+        "25006" => (Code::Unavailable, "the database takes no writes at the moment"),
         "53100" | "53200" | "53400" => (Code::Unavailable, "the database is out of a resource"),
         "P0001" => return (Code::ValidationFailed, said()),
         "P0002" => return (Code::NotFound, said()),

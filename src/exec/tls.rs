@@ -18,19 +18,27 @@ pub(super) struct Tls(MakeRustlsConnect);
 
 impl Tls {
     pub fn new(mode: SslMode) -> Result<Self, String> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
         let config = if matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull) {
             let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| error.to_string())?;
             builder.with_root_certificates(roots).with_no_client_auth()
         } else {
-            let verifier = Arc::new(Unverified(provider));
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            unverified()?
         };
         Ok(Tls(MakeRustlsConnect::new(config)))
     }
+}
+
+/// A client that encrypts and does not ask who is at the other end.
+pub fn unverified() -> Result<ClientConfig, String> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let verifier = Arc::new(Unverified(provider));
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 impl<S> tokio_postgres::tls::MakeTlsConnect<S> for Tls

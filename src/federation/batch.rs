@@ -229,7 +229,9 @@ impl<E: Encoding> EntityBatch<'_, E> {
                 self.rows(outcome, unique).instrument(tracing::debug_span!("encode")).await
             };
             match encoded {
-                Err(error) if error.stale && tries > 0 => self.engine.rebind(seen).await?,
+                Err(error) if error.can_be_asked_again() && tries > 0 => {
+                    self.engine.recover(self.caller, seen, &error).await?;
+                }
                 result => return result,
             }
             tries -= 1;

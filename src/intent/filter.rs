@@ -182,6 +182,22 @@ pub const PATTERN_BYTES_MAX: usize = 4 * 1024;
 /// Deepest nesting of a filter: objects, lists and boolean operators together.
 pub const FILTER_DEPTH_MAX: usize = 32;
 
+// === impl Filter ===
+
+impl Filter {
+    /// How many comparisons there are in it.
+    pub fn conditions(&self) -> usize {
+        match self {
+            Filter::All(parts) | Filter::Any(parts) => parts.iter().map(Filter::conditions).sum(),
+            Filter::Not(part) | Filter::Nested { filter: part, .. } => part.conditions(),
+            Filter::Compare { .. }
+            | Filter::EqualColumn { .. }
+            | Filter::IsNull { .. }
+            | Filter::ColumnIsNull { .. } => 1,
+        }
+    }
+}
+
 // === impl Operators ===
 
 impl Operators {

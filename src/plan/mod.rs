@@ -17,10 +17,10 @@ pub mod shape;
 pub mod visible;
 
 use crate::auth::Caller;
-use crate::error::Result;
-use crate::intent::Intent;
-use crate::intent::filter::Operator;
+use crate::error::{Code, Error, Result, Stage};
+use crate::intent::filter::{Filter, Operator};
 use crate::intent::value::Slot;
+use crate::intent::{Arguments, Intent};
 use crate::schema::Schema;
 use crate::schema::catalog::{Comparison, Family};
 use shape::{Lookup, Shape};
@@ -39,6 +39,8 @@ pub struct Plan {
 pub struct Limits {
     /// Most rows of one list, at any depth; 0 is unlimited.
     pub page_rows_max: u64,
+    /// Most conditions in all filters of one question; 0 is unlimited.
+    pub filter_conditions_max: usize,
 }
 
 /// The outermost statement.
@@ -207,8 +209,29 @@ pub enum Predicate {
 /// Plans an intent for a caller.
 pub fn plan(schema: &Schema, caller: &Caller, limits: Limits, intent: &Intent) -> Result<Plan> {
     match intent {
-        Intent::Read(read) => read::plan(schema, caller, limits, read),
-        Intent::Mutate(mutate) => mutate::plan(schema, caller, limits, mutate),
+        Intent::Read(read) => {
+            limits.check(&read.arguments)?;
+            read::plan(schema, caller, limits, read)
+        }
+        Intent::Mutate(mutate) => {
+            limits.check(&mutate.arguments)?;
+            mutate::plan(schema, caller, limits, mutate)
+        }
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    fn check(self, arguments: &[Arguments]) -> Result<()> {
+        let filters = arguments.iter().filter_map(|arguments| arguments.filter.as_ref());
+        let (found, max) = (filters.map(Filter::conditions).sum::<usize>(), self.filter_conditions_max);
+        if max > 0 && found > max {
+            let message =
+                format!("filters with {found} conditions are more than {max} ([graphql] max_filter_conditions)");
+            return Err(Error::new(Stage::Plan, Code::TooComplex, message));
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Callers {
     required: bool,
     /// `None` without `[rate_limit]`.
     rates: Option<Rates>,
+    /// Where there are no replicas everybody reads the primary.
+    has_replicas: bool,
     /// What `[[session_variables]]` names.
     headers: Vec<HeaderName>,
     /// Keeps the published keys fresh until the callers are dropped.
@@ -33,7 +35,14 @@ impl Callers {
         });
         let tokens = Tokens::new(config)?;
         let rates = config.rate_limit.as_ref().map(Rates::new);
-        Ok(Callers { headers: headers.collect(), tokens, required: config.auth.required, rates, _upkeep: None })
+        Ok(Callers {
+            headers: headers.collect(),
+            tokens,
+            required: config.auth.required,
+            rates,
+            has_replicas: !config.database.replica_urls.is_empty(),
+            _upkeep: None,
+        })
     }
 
     /// Starts the task that fetches the keys, where they are published.
@@ -60,11 +69,47 @@ impl Callers {
             }
         }
         self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_subject(peer, &caller))?;
+        if self.has_replicas && prefers_primary(headers) {
+            caller.read_primary();
+        }
         for name in &self.headers {
             if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
                 caller = caller.with_header(name.as_str(), value);
             }
         }
         Ok(caller)
+    }
+}
+
+/// `Prefer: read=primary` (RFC 7240): the answer has to hold what was written before, wherever that was.
+fn prefers_primary(headers: &HeaderMap) -> bool {
+    let said = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    said.flat_map(|text| text.split([',', ';'])).filter_map(|preference| preference.split_once('=')).any(
+        |(name, value)| {
+            name.trim().eq_ignore_ascii_case("read") && value.trim().trim_matches('"').eq_ignore_ascii_case("primary")
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_prefers_the_primary() {
+        for (prefer, expected) in [
+            (&["read=primary"][..], true),
+            (&["count=exact, Read = \"Primary\""], true),
+            (&["return=minimal", "read=primary; wait=1"], true),
+            (&["read=replica"], false),
+            (&["primary"], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for text in prefer {
+                headers.append("prefer", text.parse().unwrap());
+            }
+            assert_eq!(prefers_primary(&headers), expected, "{prefer:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Request, Response, header};
 
 use super::connections::Peer;
+use super::farewell::messages;
 use super::service::NOT_READY;
 use super::{Status, health};
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
         names: ServiceNames { package: config.grpc.package.clone(), service: config.grpc.service.clone() },
         reflection: config.grpc.reflection,
         message_bytes_max: config.grpc.max_message_bytes,
+        body_timeout: config.server.body_timeout,
         page_rows: config.grpc.page_rows,
         depth_max: config.graphql.max_depth,
         request_timeout: config.server.request_timeout,
@@ -85,15 +87,26 @@ async fn route(status: &Status, peer: &Peer, request: Request<Body>, observer: &
     let (Some(service), Some(whole)) = (service, whole) else {
         return refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)");
     };
+    if let Err(error) = service.admits(peer) {
+        return refusal(&error, id);
+    }
     let request = if path.starts_with(REFLECTION) { until_stopped(request, peer) } else { request };
     match service.heard(peer.address, request.method(), request.headers()).await {
         Ok((caller, wires)) => {
             let grpc = wires.grpc.as_ref().unwrap_or(whole);
             let caller = caller.observed_by(observer.clone());
-            grpc.serve(&service.engine, &caller, request, id).await
+            let response = grpc.serve(&service.engine, &caller, request, id).await;
+            messages(response, &peer.hurry, |error| trailers(error, id))
         }
         Err(turned_away) => refusal(&turned_away.error, id),
     }
+}
+
+/// The trailers of an error.
+fn trailers(error: &Error, id: &str) -> HeaderMap {
+    let mut headers = std::mem::take(refusal(error, id).headers_mut());
+    headers.remove(header::CONTENT_TYPE);
+    headers
 }
 
 /// A request whose messages end when the server stops, so that its answer does.

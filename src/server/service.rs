@@ -15,12 +15,15 @@ use http_body::Body as _;
 use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
+use super::activity::{Open, Order};
 use super::connections::Peer;
+use super::farewell::{held, lines};
 use super::metrics::metrics;
 use super::trace_context;
 use super::watched_body::WatchedBody;
 use super::wires::Wires;
 use super::{Service, Status};
+use crate::admission::overloaded;
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
@@ -75,11 +78,13 @@ impl Wire {
 
 /// Answers one request.
 pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let open = Open::begin(peer);
+    let peer = open.peer();
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let observer = begin(&status, config, &peer.state.metrics, &request);
-    let mut response = served(&status, &peer, request, &observer).instrument(observer.span()).await;
+    let mut response = served(&status, peer, request, &observer).instrument(observer.span()).await;
     if let Some(code) = response.extensions().get::<Code>() {
         observer.failed(*code);
     }
@@ -97,7 +102,7 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     }
     let mut response = watched(response, observer);
     allow_origin(config, origin, response.headers_mut());
-    Ok(response)
+    Ok(held(response, open))
 }
 
 /// Begins to observe a request.
@@ -128,7 +133,7 @@ fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Trans
 fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
     let told = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     // The body first: of an answer to HEAD, the header tells what GET would have.
-    match response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).or_else(told) {
+    match response.body().size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).or_else(told) {
         Some(bytes) => {
             observer.sent(bytes);
             response
@@ -139,6 +144,12 @@ fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
 
 /// A panic becomes an `INTERNAL` error of this request alone.
 async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
+    let headers_max = peer.state.config.server.connections.headers_max;
+    // Of HTTP/1.1, such a head does not come so far.
+    if request.headers().len() > headers_max {
+        let message = format!("more than {headers_max} headers ([server] max_headers)");
+        return failure(Code::PayloadTooLarge, &message);
+    }
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, &request) {
         // On the heap: answers of this wire would make room for those of the others, and be copied with them.
@@ -181,6 +192,10 @@ async fn route(
         Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
+    if let Err(error) = service.admits(peer) {
+        let turned_away = TurnedAway { error, challenge: None };
+        return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id);
+    }
     let (caller, wires) = match service.heard(peer.address, request.method(), request.headers()).await {
         Ok((caller, wires)) => (caller.observed_by(observer.clone()), wires),
         Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
@@ -194,12 +209,21 @@ async fn route(
     }
     match wire {
         Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
-        Wire::Rest => rest_route(service, wires.rest.as_ref(), &caller, request, id).await,
+        Wire::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
         Wire::None => nothing(path, config),
     }
 }
 
 impl Service {
+    /// Whether a request is looked at, before anything is done for it.
+    pub(super) fn admits(&self, peer: &Peer) -> Result<(), Error> {
+        if peer.is_surplus {
+            peer.activity.tell(Order::Drain);
+            return Err(overloaded());
+        }
+        self.engine.admission().check()
+    }
+
     /// Who asks, and the wires for him.
     pub(super) async fn heard(
         &self,

@@ -1,12 +1,18 @@
-//! Answers that are held in memory: text in chunks, bounded, and as the body of a response.
+//! Bodies that are held in memory: those of requests, bounded in length and time, and answers: text in chunks,
+//! bounded, and as the body of a response.
 //!
 //! A whole body is held encoded until it is complete, because what comes last may decide the status.
 //! Chunks of a fixed size keep that from costing twice its length.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::poll;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::error::{Code, Error, Result, Stage};
 
@@ -28,6 +34,31 @@ pub struct Chunks {
 pub struct Budget {
     left: AtomicUsize,
     max: usize,
+}
+
+/// Reads a whole body of so many bytes at most, within a time.
+pub async fn read(body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes> {
+    let refused = |code, message: String| Error::new(Stage::Decode, code, message);
+    let collected = in_time(Limited::new(body, bytes_max).collect(), patience).await?;
+    collected.map(|collected| collected.to_bytes()).map_err(|error| match error.is::<LengthLimitError>() {
+        true => {
+            let message = format!("the body is larger than {bytes_max} bytes ([server] max_body_bytes)");
+            refused(Code::PayloadTooLarge, message)
+        }
+        false => refused(Code::InvalidArgument, "the body ended early".to_owned()),
+    })
+}
+
+/// What a client has to send, within a time. Most of it has arrived already: a timer is made only for the rest.
+pub async fn in_time<T>(sent: impl Future<Output = T>, patience: Duration) -> Result<T> {
+    let mut sent = pin!(sent);
+    if let Poll::Ready(arrived) = poll!(sent.as_mut()) {
+        return Ok(arrived);
+    }
+    tokio::time::timeout(patience, sent).await.map_err(|_| {
+        let message = format!("the body did not arrive within {} ms ([server] body_timeout_ms)", patience.as_millis());
+        Error::new(Stage::Decode, Code::Timeout, message)
+    })
 }
 
 // === impl Chunks ===

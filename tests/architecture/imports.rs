@@ -10,6 +10,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("problem", &[]),
     ("config", &["problem"]),
+    ("admission", &["config", "error"]),
     ("observe", &["error"]),
     ("breaker", &["config"]),
     ("schema", &["problem"]),
@@ -19,7 +20,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("sql", &["error", "intent", "plan", "schema"]),
     ("exec", &["auth", "config", "error", "intent", "observe", "plan", "schema", "sql"]),
     ("codec", &["plan", "schema"]),
-    ("engine", &["auth", "breaker", "error", "exec", "intent", "plan", "schema", "sql"]),
+    ("engine", &["admission", "auth", "breaker", "error", "exec", "intent", "plan", "schema", "sql"]),
     ("type_system", &["intent", "schema"]),
     ("federation", &["auth", "codec", "engine", "error", "intent", "problem", "schema", "type_system"]),
     (
@@ -30,6 +31,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "admission",
             "auth",
             "breaker",
             "config",

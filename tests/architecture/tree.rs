@@ -12,6 +12,7 @@ const LONG: &[(&str, &str)] = &[
     ("src/codec/tests.rs", "rows made by hand for every node of a shape, with the builders that they share"),
     ("src/codec/protobuf/tests.rs", "messages of every type, with the builders that they share"),
     ("src/config/table.rs", "the table of keys: one row each, read from top to bottom as the reference"),
+    ("src/config/tests/accepted.rs", "a file with every key, and what becomes of each"),
     ("src/intent/filter.rs", "the operator table and its only reader"),
     ("tests/it/codec.rs", "the table of edge values, and the walks over it"),
 ];

@@ -55,10 +55,24 @@ fn nothing_panics_outside_tests() {
 #[test]
 fn no_file_holds_a_banned_word() {
     let mut wrong = Vec::new();
-    let written = ["src", "docs", "tests", "benches", "examples", "python", "scripts"];
+    let written = ["src", "docs", "tests", "benches", "examples", "python", "scripts", "deploy"];
     let mut paths: Vec<String> =
         written.iter().filter(|folder| root().join(folder).is_dir()).flat_map(|folder| files(folder)).collect();
-    paths.extend(["README.md", "ARCHITECTURE.md", "STYLE.md", "Makefile", "Cargo.toml", "build.rs"].map(str::to_owned));
+    paths.extend(
+        [
+            "README.md",
+            "ARCHITECTURE.md",
+            "STYLE.md",
+            "SECURITY.md",
+            "Makefile",
+            "Cargo.toml",
+            "build.rs",
+            "Dockerfile",
+            "compose.yaml",
+            "deny.toml",
+        ]
+        .map(str::to_owned),
+    );
     // This file, and one that npm writes.
     paths.retain(|path| path != "tests/architecture/words.rs" && !path.ends_with("package-lock.json"));
     for path in paths {

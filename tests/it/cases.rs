@@ -108,7 +108,7 @@ impl World {
         let variables: Map<String, Value> = read(&case.join("variables.json")).unwrap_or_default();
         let options: Options = read(&case.join("options.json")).unwrap_or_default();
         let caller = options.caller.map_or_else(Caller::anonymous, Asker::caller);
-        let limits = Limits { page_rows_max: options.max_page_rows };
+        let limits = Limits { page_rows_max: options.max_page_rows, ..Limits::default() };
         let wire = server::graphql(&self.config, &self.schema).unwrap();
         let intents = wire.intents(&self.schema, &ask, variables.clone());
         let intents = intents.unwrap_or_else(|reasons| panic!("{}: {reasons:?}", case.display()));
@@ -179,7 +179,8 @@ async fn ask(
 /// An executor over a database, with the defaults of everything else.
 fn executor(database: &Database) -> Arc<ViewExecutor> {
     let session = Vec::new();
-    let options = ExecOptions { url: database.url(), database: config().database, session, workers: 1 };
+    let options =
+        ExecOptions { url: database.url(), database: config().database, session, stream_rows_max: None, workers: 1 };
     Arc::new(ViewExecutor::new(options).unwrap())
 }
 

@@ -4,7 +4,14 @@
 mod grpc;
 mod harness;
 mod http;
+mod http2;
+#[cfg(feature = "grpc-transport")]
+mod load;
 mod program;
+#[cfg(feature = "grpc-transport")]
+mod proxy;
+#[cfg(feature = "grpc-transport")]
+mod rig;
 mod service;
 mod subgraph;
 mod tokens;
@@ -20,6 +27,8 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod deploying;
+mod doctor;
 mod entities;
 mod entities_breaker;
 mod entities_fuzz;
@@ -29,7 +38,12 @@ mod entities_rules;
 #[cfg(feature = "grpc-transport")]
 mod entities_wires;
 mod faults;
+#[cfg(feature = "grpc-transport")]
+mod faults_load;
+#[cfg(feature = "grpc-transport")]
+mod faults_process;
 mod federated;
+mod federation_page;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;
@@ -59,17 +73,22 @@ mod logs;
 mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod injection;
+mod limits_connections;
+#[cfg(feature = "grpc-transport")]
+mod limits_requests;
 mod mutation_batches;
 mod mutation_errors;
 mod mutation_shapes;
 #[cfg(feature = "grpc-transport")]
 mod once;
+mod pgbouncer;
 mod private_postgres;
 mod processes;
 mod projects;
 mod rate_limits;
 #[cfg(feature = "grpc-transport")]
 mod refusals;
+mod replicas;
 mod rest_bulk;
 mod rest_description;
 mod rest_headers;
@@ -80,6 +99,8 @@ mod rest_writes;
 #[cfg(feature = "grpc-transport")]
 mod same_answer;
 mod session_variables;
+#[cfg(feature = "grpc-transport")]
+mod soak;
 mod tls;
 #[cfg(feature = "grpc-transport")]
 mod traces;

@@ -116,9 +116,18 @@ impl Program {
 
     /// The most memory that it ever had, in MiB.
     pub fn memory_peak_mib(&self) -> u64 {
+        self.memory_bytes("VmHWM:") >> 20
+    }
+
+    /// The memory that it has, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.memory_bytes("VmRSS:")
+    }
+
+    fn memory_bytes(&self, which: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// The time on processors that it has used, which a busy machine does not change.

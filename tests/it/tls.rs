@@ -1,6 +1,7 @@
-//! TLS on the port: both protocols by ALPN, every wire on them, and files that are no certificate.
+//! TLS on the port: both protocols by ALPN, every wire on them, files that change, and files that are no certificate.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::harness::{Database, crate_path};
-use crate::program::{Program, run};
+use crate::program::{Program, eventually, run};
 use crate::service::Api;
 use crate::world;
 
@@ -31,14 +32,19 @@ async fn served() -> (Database, Api) {
 
 /// A client that trusts that certificate and offers these protocols.
 async fn connect(api: &Api, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_to(api.address(), protocols).await
+}
+
+async fn connect_to(address: SocketAddr, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(crate_path("tests/keys/localhost.crt.pem")).unwrap();
-    roots.add(certificate).unwrap();
+    for name in ["localhost.crt.pem", "renewed.crt.pem"] {
+        roots.add(CertificateDer::from_pem_file(crate_path("tests/keys").join(name)).unwrap()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(api.address()).await.unwrap();
+    let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
@@ -159,4 +165,39 @@ fn files_that_are_no_certificate_are_refused_at_the_start() {
             "{said}: {complaint}"
         );
     }
+}
+
+#[tokio::test]
+async fn files_that_change_are_shown_and_bad_ones_are_not() {
+    let database = world::database();
+    let keys = crate_path("tests/keys");
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    let put = |from_certificate: &str, from_key: &str| {
+        fs::copy(keys.join(from_certificate), &certificate).unwrap();
+        fs::copy(keys.join(from_key), &key).unwrap();
+    };
+    put("localhost.crt.pem", "p256.pem");
+    let project = project(&database, &certificate, &key);
+    let mut program = Program::start(project.path(), &["run"]);
+    let address = program.address().await;
+    let shown = async || {
+        let stream = connect_to(address, &["h2"]).await?;
+        Ok::<_, std::io::Error>(stream.get_ref().1.peer_certificates().unwrap()[0].clone())
+    };
+    let pem = |name: &str| CertificateDer::from_pem_file(keys.join(name)).unwrap();
+    assert_eq!(shown().await.unwrap(), pem("localhost.crt.pem"));
+    // Without a signal, by looking.
+    put("renewed.crt.pem", "p384.pem");
+    let has_changed = eventually(async || shown().await.is_ok_and(|shown| shown == pem("renewed.crt.pem"))).await;
+    assert!(has_changed, "{}", program.said());
+    // A key of another certificate changes nothing, and is said.
+    put("localhost.crt.pem", "p384.pem");
+    program.signal(nix::sys::signal::Signal::SIGHUP);
+    program.says("is not that of the certificate in", 1).await;
+    assert_eq!(shown().await.unwrap(), pem("renewed.crt.pem"));
+    put("localhost.crt.pem", "p256.pem");
+    program.signal(nix::sys::signal::Signal::SIGHUP);
+    program.says("the certificate has changed; new connections", 2).await;
+    assert_eq!(shown().await.unwrap(), pem("localhost.crt.pem"));
 }

@@ -185,11 +185,13 @@ fn defaults_follow_the_machine_and_the_mode() {
     let with = |facts: Facts, text| Case { facts, ..case(text, URL) }.parse().unwrap();
     let run = config("");
     assert_eq!((run.database.pool_max, run.database.stream_connections), (20, 10));
+    assert_eq!((run.server.admission.running_max, run.graphql.batch_requests_max), (320, None));
     assert!(!run.graphql.introspection && !run.graphql.playground && !run.rest.docs);
     assert_eq!(run.graphql.max_page_rows, None);
     assert_eq!(run.auth.algorithms, [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(with(Facts { cores: 1, ..FACTS }, "").database.pool_max, 10);
-    assert_eq!(with(FACTS, "[database]\npool_max = 1\n").database.stream_connections, 1);
+    let least = with(FACTS, "[database]\npool_max = 1\n");
+    assert_eq!((least.database.stream_connections, least.server.admission.running_max), (1, 128));
     let dev = with(Facts { mode: Mode::Dev, ..FACTS }, "[graphql]\nplayground = false\n");
     assert!(dev.graphql.introspection && !dev.graphql.playground && dev.rest.docs);
     let without_grpc = Facts { grpc_built_in: false, ..FACTS };
@@ -219,6 +221,18 @@ stream_idle_timeout_ms = 2
 shutdown_timeout_secs = 0
 max_body_bytes = 2048
 max_response_bytes = 4096
+max_stream_rows = 3
+max_headers = 4
+max_header_bytes = 8192
+header_timeout_ms = 5
+body_timeout_ms = 6
+idle_timeout_ms = 7
+tcp_keepalive_secs = 8
+max_connections = 9
+max_concurrent_requests = 10
+max_queued_requests = 0
+queue_timeout_ms = 11
+http2 = { max_streams = 12, max_resets = 13 }
 cors.origins = ["*"]
 tls = { cert_file = "cert.pem", key_file = "key.pem" }
 [database]
@@ -238,7 +252,10 @@ max_depth = 1
 max_complexity = 2
 max_aliases = 3
 max_page_rows = 4
+max_document_bytes = 1024
+max_filter_conditions = 5
 batching = true
+max_batch_requests = 6
 [rest]
 enabled = false
 path = "/api/rest"
@@ -334,7 +351,16 @@ fn every_key_reaches_its_field() {
     assert_eq!(all.server.tls.unwrap().key_file.to_str(), Some("key.pem"));
     assert_eq!(all.database.ssl_mode, SslMode::VerifyFull);
     assert_eq!((all.database.pool_max, all.database.stream_connections), (12, 12));
-    assert_eq!(all.graphql.max_page_rows, Some(4));
+    let connections = all.server.connections;
+    assert_eq!((connections.max, connections.headers_max, connections.header_bytes_max), (9, 4, 8192));
+    assert_eq!((connections.header_timeout.as_millis(), connections.idle_timeout.as_millis()), (5, 7));
+    assert_eq!((connections.tcp_keepalive.as_secs(), all.server.body_timeout.as_millis()), (8, 6));
+    assert_eq!((connections.streams_max, connections.resets_max), (12, 13));
+    let admission = all.server.admission;
+    assert_eq!((admission.running_max, admission.queued_max, admission.queue_timeout.as_millis()), (10, 0, 11));
+    assert_eq!((all.graphql.max_page_rows, all.server.max_stream_rows), (Some(4), Some(3)));
+    assert_eq!((all.graphql.max_document_bytes, all.graphql.max_filter_conditions), (1024, 5));
+    assert_eq!(all.graphql.batch_requests_max, Some(6));
     assert_eq!(all.rest.delete_response, DeleteResponse::Entity);
     assert_eq!(all.rest.idempotency_ttl, Duration::from_secs(7));
     assert_eq!(all.grpc.package.as_deref(), Some("shop.v2"));
@@ -406,7 +432,7 @@ fn what_is_printed_reads_back_and_holds_no_secret() {
     }
     for line in [
         "port = 0                                    # file fraiseql.toml:10\n",
-        "url = \"postgres://ann:***@db/shop\"          # file fraiseql.toml:19\n",
+        "url = \"postgres://ann:***@db/shop\"          # file fraiseql.toml:31\n",
         "jwt_secret = \"***\"                          # file fraiseql.toml:",
         "nats_url = \"nats://***@nats:4222\"           # file",
     ] {

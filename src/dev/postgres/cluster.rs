@@ -35,6 +35,25 @@ pub fn create(binaries: &Binaries, account: &Account, home: &Home) -> Result<(),
     Ok(())
 }
 
+/// Fills the home's data directory with what a running server has, to follow it as a standby.
+pub fn copy_running(binaries: &Binaries, account: &Account, home: &Home, url: &str) -> Result<(), Error> {
+    // Beside the program itself, which may be reached by a link.
+    let initdb = fs::canonicalize(&binaries.initdb).unwrap_or_else(|_| binaries.initdb.clone());
+    let program = initdb.with_file_name("pg_basebackup");
+    let output = account
+        .command(&program)
+        .arg("-D")
+        .arg(home.data())
+        .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "-d", url])
+        .output()
+        .map_err(Error::io(format!("run {}", program.display())))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Refused { doing: "copy a running PostgreSQL".to_owned(), said })
+}
+
 fn initdb(binaries: &Binaries, account: &Account, data: &Path) -> Result<(), Error> {
     let mut said = String::new();
     for locale in LOCALES {

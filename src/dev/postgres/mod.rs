@@ -92,6 +92,17 @@ impl PrivatePostgres {
         Ok(PrivatePostgres { postmaster, home, binaries, account, options })
     }
 
+    /// A standby that follows this server, with settings over those of this one.
+    pub fn start_replica(&self, settings: Vec<(String, String)>) -> Result<PrivatePostgres, Error> {
+        let (binaries, account) = (self.binaries.clone(), self.account.clone());
+        let home = Home::create(&account)?;
+        cluster::copy_running(&binaries, &account, &home, &self.url(cluster::MAINTENANCE_DATABASE))?;
+        let mut options = self.options.clone();
+        options.settings.extend(settings);
+        let postmaster = Postmaster::launch(&binaries, &account, &home, &options)?;
+        Ok(PrivatePostgres { postmaster, home, binaries, account, options })
+    }
+
     /// The address of a database of this server, for tokio-postgres, libpq and `[database] url`.
     pub fn url(&self, database: &str) -> String {
         let socket_directory = self.home.path().to_string_lossy();

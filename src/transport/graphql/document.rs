@@ -20,6 +20,7 @@ use crate::intent::selection::TYPENAME;
 /// What a document may cost before anything is run.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentLimits {
+    pub bytes_max: usize,
     pub depth_max: usize,
     /// Selected fields after fragments are expanded.
     pub complexity_max: usize,
@@ -57,6 +58,14 @@ pub struct Operation {
 impl Document {
     /// Parses and validates a text against the accepted type system.
     pub fn parse(text: &str, types: &Valid<TypeSystem>, limits: DocumentLimits) -> Result<Document, Failure> {
+        if text.len() > limits.bytes_max {
+            let message = format!(
+                "the document has {} bytes; {} are allowed ([graphql] max_document_bytes)",
+                text.len(),
+                limits.bytes_max
+            );
+            return Err(Failure::of("TOO_COMPLEX", vec![GraphqlError::new(message)]));
+        }
         let mut parser = Parser::new().token_limit(TOKENS_MAX).recursion_limit(RECURSION_MAX);
         let parsed = parser.parse_ast(text, "document.graphql");
         let parsed =

@@ -242,7 +242,9 @@ impl Exchange<'_> {
                 encode(outcome, budget).instrument(tracing::debug_span!("encode")).await
             };
             match encoded {
-                Err(error) if error.stale && tries > 0 => Box::pin(self.engine.rebind(seen)).await?,
+                Err(error) if error.can_be_asked_again() && tries > 0 => {
+                    Box::pin(self.engine.recover(self.caller, seen, &error)).await?;
+                }
                 result => return result,
             }
             tries -= 1;

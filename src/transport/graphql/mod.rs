@@ -32,12 +32,11 @@ use apollo_compiler::validation::Valid;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header};
-use http_body_util::BodyExt;
 use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
-use self::forms::{Forms, RootKind, ServicePart, mutate, read};
+use self::forms::{Forms, RootKind, ServicePart, mutate, read as read_intent};
 use self::request::{MediaType, Request, Requests, is_json, wants_html};
 use self::respond::{Failure, GraphqlError};
 use self::subgraph::extension;
@@ -50,7 +49,7 @@ use crate::federation::batch::REPRESENTATION_BYTES;
 use crate::intent::Intent;
 use crate::schema::Schema;
 use crate::transport::asset;
-use crate::transport::body::{Budget, Chunks, body_of};
+use crate::transport::body::{Budget, Chunks, body_of, read};
 use crate::transport::once::{self, Under};
 use crate::type_system::{Marks, Spelling, sdl};
 
@@ -67,9 +66,11 @@ pub struct Options {
     pub path: String,
     pub introspection: bool,
     pub playground: bool,
-    pub batching: bool,
+    /// Requests of one body; `None` where batches are not taken.
+    pub batch_requests_max: Option<usize>,
     pub limits: DocumentLimits,
     pub body_bytes_max: usize,
+    pub body_timeout: Duration,
     pub response_bytes_max: usize,
     /// Of one `_entities`; a body that asks for entities may be longer for that.
     pub representations_max: usize,
@@ -161,7 +162,7 @@ impl Graphql {
             Method::POST => match self.body(&parts.headers, body).await {
                 Ok(read) => {
                     bytes = read;
-                    Request::from_body(&bytes, self.options.batching)
+                    Request::from_body(&bytes, self.options.batch_requests_max)
                 }
                 Err(failure) => Err(failure),
             },
@@ -175,6 +176,10 @@ impl Graphql {
         let requests = match requests {
             Ok(requests) => requests,
             Err(failure) => return refusal(&failure, media),
+        };
+        let _admitted = match engine.admission().admit().await {
+            Ok(admitted) => admitted,
+            Err(error) => return refusal(&Failure::refused(&error), media),
         };
         let by_get = parts.method != Method::POST;
         let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
@@ -214,7 +219,7 @@ impl Graphql {
     /// Answers a request that is not heard, with the status of its error whatever media type answers.
     pub fn refuse(&self, error: &Error, headers: &http::HeaderMap) -> Response<Body> {
         let media = MediaType::of(headers).unwrap_or(MediaType::Json);
-        refusal(&Failure::http(error.code, error.message.as_str()), media)
+        refusal(&Failure::refused(error), media)
     }
 
     async fn body(&self, headers: &http::HeaderMap, body: Body) -> Result<Bytes, Failure> {
@@ -222,12 +227,16 @@ impl Graphql {
             return Err(Failure::http(Code::UnsupportedMediaType, "send the request as application/json in UTF-8"));
         }
         let max = self.options.body_bytes_max;
-        let limited = http_body_util::Limited::new(body, max.saturating_add(self.entity_bytes_max));
-        match limited.collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(max)),
-            Err(_) => Err(Failure::malformed("the body ended early")),
-        }
+        let longest = max.saturating_add(self.entity_bytes_max);
+        read(body, longest, self.options.body_timeout).await.map_err(|error| {
+            if error.code == Code::PayloadTooLarge {
+                Failure::too_large(max)
+            } else if error.code == Code::InvalidArgument {
+                Failure::malformed(error.message)
+            } else {
+                Failure::refused(&error)
+            }
+        })
     }
 
     /// The document of a text: known, or parsed and kept.
@@ -285,7 +294,7 @@ impl Graphql {
         let mut intents = Vec::new();
         for root in &roots {
             let intent = match &root.kind {
-                RootKind::Read { form, sites } => read(schema, form, sites, &given).map(Intent::Read),
+                RootKind::Read { form, sites } => read_intent(schema, form, sites, &given).map(Intent::Read),
                 RootKind::Mutate { form, sites } => mutate(schema, form, sites, &given).map(Intent::Mutate),
                 RootKind::TypeName(_)
                 | RootKind::Introspection

@@ -71,20 +71,21 @@ struct PersistedQuery {
 // === impl Request ===
 
 impl<'a> Request<'a> {
-    /// Reads the body of a POST: one request, or several where `batching` is on.
-    pub fn from_body(bytes: &'a [u8], batching: bool) -> Result<Requests<'a>, Failure> {
+    /// Reads the body of a POST: one request, or several where batches of so many are taken.
+    pub fn from_body(bytes: &'a [u8], batch_max: Option<usize>) -> Result<Requests<'a>, Failure> {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         let bad = |error: serde_json::Error| Failure::malformed(format!("the body is not a GraphQL request: {error}"));
-        match first {
-            Some(b'[') if batching => {
+        match (first, batch_max) {
+            (Some(b'['), Some(max)) => {
                 let bodies: Vec<Body> = serde_json::from_slice(bytes).map_err(bad)?;
-                if bodies.is_empty() || bodies.len() > BATCH_MAX {
-                    return Err(Failure::malformed(format!("a batch holds 1 to {BATCH_MAX} requests")));
+                if bodies.is_empty() || bodies.len() > max {
+                    let message = format!("a batch holds 1 to {max} requests ([graphql] max_batch_requests)");
+                    return Err(Failure::malformed(message));
                 }
                 bodies.into_iter().map(Body::request).collect::<Result<_, _>>().map(Requests::Batch)
             }
-            Some(b'[') => Err(Failure::malformed("batches are not served here ([graphql] batching)")),
-            Some(_) | None => {
+            (Some(b'['), None) => Err(Failure::malformed("batches are not served here ([graphql] batching)")),
+            (Some(_) | None, _) => {
                 let body: Body<'_> = serde_json::from_slice(bytes).map_err(bad)?;
                 body.request().map(Requests::One)
             }
@@ -165,9 +166,6 @@ impl Extensions {
     }
 }
 
-/// Most requests of one batch.
-const BATCH_MAX: usize = 100;
-
 // === impl MediaType ===
 
 impl MediaType {
@@ -242,10 +240,11 @@ mod tests {
 
     #[test]
     fn a_batch_of_one_is_a_batch() {
-        let read = |text: &'static str| Request::from_body(text.as_bytes(), true);
+        let read = |text: &'static str| Request::from_body(text.as_bytes(), Some(2));
         assert!(matches!(read(r#" [{"query":"{a}"}]"#), Ok(Requests::Batch(all)) if all.len() == 1));
         assert!(matches!(read(r#"{"query":"{a}"}"#), Ok(Requests::One(_))));
         assert!(read("[]").is_err());
-        assert!(Request::from_body(br#"[{"query":"{a}"}]"#, false).is_err());
+        assert!(read(r#"[{"query":"{a}"},{"query":"{a}"},{"query":"{a}"}]"#).is_err());
+        assert!(Request::from_body(br#"[{"query":"{a}"}]"#, None).is_err());
     }
 }

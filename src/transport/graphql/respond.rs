@@ -120,6 +120,11 @@ impl Failure {
         Failure { status: Some(code.http_status()), ..Failure::of(code_name(code), vec![GraphqlError::new(message)]) }
     }
 
+    /// What a request is turned away with before it is read.
+    pub fn refused(error: &Error) -> Failure {
+        Failure { retry_after_secs: error.retry_after_secs, ..Failure::http(error.code, error.message.as_str()) }
+    }
+
     /// Nothing but entities was asked for, and all of them are left alone for a while.
     pub fn open(secs: u64, errors: Vec<GraphqlError>) -> Failure {
         let status = Some(Code::CircuitBreakerOpen.http_status());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -86,6 +86,13 @@ impl Body for Whole {
 
     fn is_end_stream(&self) -> bool {
         self.data.is_none() && self.trailers.is_none()
+    }
+
+    /// An upper bound tells it from a stream; an exact length would be sent as a header.
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper(self.data.as_ref().map_or(1, |data| data.len() as u64));
+        hint
     }
 }
 

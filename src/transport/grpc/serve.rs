@@ -36,6 +36,7 @@ use crate::observe::ENTITIES;
 use crate::problem::{Problem, did_you_mean};
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
+use crate::transport::body::in_time;
 use crate::transport::once;
 
 /// Layouts kept, one for each statement.
@@ -47,6 +48,8 @@ pub struct Options {
     pub names: describe::ServiceNames,
     pub reflection: bool,
     pub message_bytes_max: usize,
+    /// Of a request of one message.
+    pub body_timeout: Duration,
     pub page_rows: usize,
     pub depth_max: usize,
     /// To the first message of an answer.
@@ -244,7 +247,8 @@ impl Grpc {
             return Ok(self.respond(&call, answer));
         }
         let answer = async {
-            let message = frame::read(body, request_encoding, bytes_max).await?;
+            let message = in_time(frame::read(body, request_encoding, bytes_max), self.options.body_timeout).await??;
+            let _admitted = engine.admission().admit().await?;
             if method.kind == MethodKind::BatchGet {
                 return batch_get(&call, self, &message).await;
             }
@@ -287,8 +291,8 @@ impl Grpc {
         let seen = call.engine.generation();
         let intent = Intent::Read(read);
         match self.attempt(call, &intent).await {
-            Err(error) if error.stale => {
-                call.engine.rebind(seen).await?;
+            Err(error) if error.can_be_asked_again() => {
+                call.engine.recover(call.caller, seen, &error).await?;
                 self.attempt(call, &intent).await
             }
             result => result,

@@ -119,6 +119,7 @@ impl Exchange<'_> {
         let extra = settings.representations_max.saturating_mul(REPRESENTATION_BYTES);
         let bytes = self.bytes(body, settings.body_bytes_max.saturating_add(extra)).await?;
         self.check_json()?;
+        let _admitted = self.engine.admission().admit().await?;
         let schema = self.engine.schema_for(self.caller);
         let decode = (self.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
         let asked = Asked::read(&schema, name, &bytes)?;

@@ -28,18 +28,17 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
-use http_body_util::BodyExt;
 use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::Value as Json;
 use tracing::Instrument;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub use self::decode::PageSizes;
 use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
 use self::entities::EntityTable;
+pub use self::lines::takes_lines;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
 use self::parameters::{Parameter, members, parameters, path_values};
@@ -55,7 +54,7 @@ use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
 use crate::transport::asset;
-use crate::transport::body::{Budget, body_of};
+use crate::transport::body::{Budget, body_of, read};
 
 /// Bytes of forms that are kept, about; those that are asked least go first.
 const FORMS_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -71,6 +70,7 @@ pub struct Options {
     pub select: SelectLimits,
     pub etag: bool,
     pub body_bytes_max: usize,
+    pub body_timeout: Duration,
     pub response_bytes_max: usize,
     /// Of one batch get, whose body may be longer for that.
     pub representations_max: usize,
@@ -81,11 +81,6 @@ pub struct Options {
     pub delete_shows_entity: bool,
     /// How long the answer under an `Idempotency-Key` is kept.
     pub idempotency_ttl: Duration,
-}
-
-/// Whether a request is as long as its client makes it.
-pub fn takes_lines(request: &http::Request<Body>) -> bool {
-    request.method() == Method::POST && negotiate::is_ndjson(request.headers())
 }
 
 /// The REST wire of one schema.
@@ -317,18 +312,7 @@ impl Exchange<'_> {
 
     /// A whole body of so many bytes at most.
     async fn bytes(&self, body: Body, max: usize) -> Result<Bytes, Failure> {
-        let whole = http_body_util::Limited::new(body, max).collect();
-        let Ok(whole) = tokio::time::timeout(self.rest.options.stream_idle_timeout, whole).await else {
-            return Err(Failure::new(Code::Timeout, "the body has not arrived ([server] stream_idle_timeout_ms)"));
-        };
-        match whole {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                let message = format!("the body is larger than {max} bytes ([server] max_body_bytes)");
-                Err(Failure::new(Code::PayloadTooLarge, message))
-            }
-            Err(_) => Err(Failure::new(Code::InvalidArgument, "the body ended early")),
-        }
+        Ok(read(body, max, self.rest.options.body_timeout).await?)
     }
 
     fn check_json(&self) -> Result<(), Failure> {
@@ -377,15 +361,16 @@ impl Exchange<'_> {
 
     /// Asks the engine and writes the rows; once more when they are of another shape than planned.
     async fn json(&self, intent: Intent, answer: Answer, asked: Asked<'_>) -> Result<Response<Body>, Failure> {
+        let _admitted = self.engine.admission().admit().await?;
         let budget = Budget::new(self.rest.options.response_bytes_max);
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let _timed = self.caller.observer().time(Stage::Encode);
         let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
         let body = match encoding.await {
-            Err(failure) if failure.error.stale => {
+            Err(failure) if failure.error.can_be_asked_again() => {
                 let again = async {
-                    self.engine.rebind(seen).await?;
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
                     encode(self.engine.answer(self.caller, &intent, Pace::Answer).await?, answer, asked, &budget).await
                 };
                 Box::pin(again).await?
@@ -397,19 +382,19 @@ impl Exchange<'_> {
 
     /// A JSON body with its tag, or only the tag when the client has the body already.
     fn tagged(&self, chunks: Vec<Bytes>) -> Result<Response<Body>, Failure> {
-        let tag = self.rest.options.etag.then(|| tag(&chunks));
+        let tag = self.rest.options.etag.then(|| respond::tag(&chunks));
         if let Some(tag) = tag.as_deref().filter(|tag| has_already(&self.parts.headers, tag)) {
             let mut response = respond::data(Body::empty(), Media::Json.content_type());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response.headers_mut().remove(header::CONTENT_TYPE);
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
             return Ok(response);
         }
         let (body, length) = body_of(chunks);
         let mut response = respond::data(body, Media::Json.content_type());
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         if let Some(tag) = &tag {
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
         }
         Ok(response)
     }
@@ -418,39 +403,21 @@ impl Exchange<'_> {
         if self.parts.method == Method::HEAD {
             return Ok(respond::data(Body::empty(), media.content_type()));
         }
+        // Until the first row: how many streams are read is bounded by itself.
+        let _admitted = self.engine.admission().admit().await?;
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
         let opened =
             match stream::open(outcome, media, self.caller.observer()).instrument(tracing::debug_span!("encode")).await
             {
-                Err(failure) if failure.error.stale => {
-                    self.engine.rebind(seen).await?;
+                Err(failure) if failure.error.can_be_asked_again() => {
+                    self.engine.recover(self.caller, seen, &failure.error).await?;
                     let outcome = self.engine.answer(self.caller, &intent, Pace::Stream).await?;
                     stream::open(outcome, media, self.caller.observer()).await?
                 }
                 result => result?,
             };
         Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
-    }
-}
-
-/// A weak tag over the whole body: links and counts change with the data that they speak of.
-fn tag(chunks: &[Bytes]) -> String {
-    let hash = match chunks {
-        // The usual body: what is at hand in one piece needs no state to be set up.
-        [single] => xxh3_64(single),
-        chunks => {
-            let mut hash = Xxh3Default::new();
-            chunks.iter().for_each(|chunk| hash.update(chunk));
-            hash.digest()
-        }
-    };
-    format!("W/\"{hash:016x}\"")
-}
-
-fn tag_response(response: &mut Response<Body>, tag: &str) {
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        response.headers_mut().insert(header::ETAG, tag);
     }
 }
 

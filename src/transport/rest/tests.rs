@@ -31,6 +31,7 @@ pub fn wire(schema: &Schema) -> Rest {
         select: SelectLimits { depth_max: 6, fields_max: 60 },
         etag: true,
         body_bytes_max: 1 << 20,
+        body_timeout: std::time::Duration::from_secs(20),
         response_bytes_max: 1 << 20,
         representations_max: 10,
         stream_idle_timeout: Duration::from_secs(1),

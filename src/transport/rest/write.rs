@@ -114,6 +114,7 @@ impl Exchange<'_> {
             return Box::pin(self.write_lines(body, route, schema, &given, &asked)).await;
         }
         let bytes = self.bytes(body, options.body_bytes_max).await?;
+        let _admitted = self.engine.admission().admit().await?;
         let (inputs, own) = match &known.bulk_over {
             Some(list) => {
                 let Sent::One(members) = sent(headers, &bytes)? else {
@@ -218,6 +219,8 @@ impl Exchange<'_> {
         if let Some(root) = read.arguments.first_mut() {
             root.page.limit = Some(root.page.limit.unwrap_or(u64::MAX).min(max.saturating_add(1)));
         }
+        // What is about to be changed, and not what a replica remembers of it.
+        self.caller.read_primary();
         let (statement, mut rows) =
             self.engine.answer(self.caller, &Intent::Read(read), Pace::Answer).await?.into_parts();
         let mut keys = Vec::new();
