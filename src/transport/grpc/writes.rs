@@ -58,13 +58,15 @@ impl Grpc {
         let mutate = Mutate { dry_run: call.modes.dry_run, once, ..mutate };
         let answers = self.answers(call)?;
         let mut outcome = call.engine.answer(call.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
-        let _timed = call.caller.observer().time(Stage::Encode);
         if let Some(kept) = outcome.replayed() {
             let (answer, error) = told_again(&kept)?;
             return Ok(Answer::Again(answer, error));
         }
         let pending = outcome.pending.take();
-        let answer = self.message(&answers, outcome).await;
+        let answer = {
+            let _timed = call.caller.observer().time(Stage::Encode);
+            self.message(&answers, outcome).instrument(tracing::debug_span!("encode")).await
+        };
         if let (Some(pending), Some(under)) = (pending, under) {
             let kept = match &answer {
                 Ok(message) => kept_message(message),
@@ -79,7 +81,7 @@ impl Grpc {
     async fn message(&self, answers: &Answers, outcome: Outcome) -> Result<Vec<u8>> {
         let layout = self.layout(&outcome)?;
         let mut out = Vec::with_capacity(512);
-        for done in done(outcome, &layout).instrument(tracing::debug_span!("encode")).await? {
+        for done in done(outcome, &layout).await? {
             answers.answer(done, &mut out)?;
         }
         Ok(out)
