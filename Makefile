@@ -27,7 +27,7 @@ test: setup ## Run every test, against a real PostgreSQL
 		PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m unittest discover -s python/tests -t python; fi
 	cargo test $(FEATURES)
 
-soak: setup ## Load on every wire with a fault a minute, for SECS seconds (600), and a table
+soak: setup ## Put load on every wire with a fault a minute, for SECS seconds (600), and a table
 	SOAK_SECS=$(SECS) cargo test --release $(FEATURES) --test it soak::soak -- --nocapture
 
 check: ## Check format and lints

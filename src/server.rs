@@ -12,6 +12,7 @@ mod callers;
 mod connections;
 mod farewell;
 mod listener;
+mod metered;
 mod metrics;
 #[cfg(feature = "grpc-transport")]
 mod grpc;

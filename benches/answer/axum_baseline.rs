@@ -66,6 +66,11 @@ const LINES: &str = "
     SELECT json_build_object('id', id, 'body', body, 'rating', rating, 'createdAt', created_at, 'fkUser', fk_user)::text
     FROM v_comment ORDER BY pk_comment LIMIT 200000";
 
+/// Calls the function that fraiseql calls, with the object that it is given.
+const UPDATE: &str = "
+    SELECT status, message, json_build_object('id', entity->'id', 'name', entity->'name', 'email', entity->'email')::text
+    FROM fn_update_user(p_input => $1::text::jsonb)";
+
 /// Rows of a page.
 const PAGE_ROWS: usize = 20;
 /// Lines that are sent together when as many have arrived.
@@ -100,7 +105,8 @@ pub fn serve(port: u16, connections: usize) -> Result<()> {
             .route("/levels", get(levels))
             .route("/export", get(export))
             .route("/entities", post(entities))
-            .route("/rest/users/{id}", get(rest_user))
+            .route("/update", post(update))
+            .route("/rest/users/{id}", get(rest_user).patch(rest_update))
             .route("/rest/users", get(rest_users))
             .route("/rest/comments", get(rest_comments))
             .with_state(pool);
@@ -209,6 +215,51 @@ async fn entities(State(pool): State<Pool>, body: Bytes) -> Result<Response, Fai
         body.push_str(found.get(id).copied().unwrap_or("null"));
     }
     body.push_str("]}}");
+    Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
+}
+
+#[derive(serde::Deserialize)]
+struct Update {
+    variables: UpdateVariables,
+}
+
+#[derive(serde::Deserialize)]
+struct UpdateVariables {
+    input: serde_json::Map<String, serde_json::Value>,
+}
+
+async fn update(State(pool): State<Pool>, body: Bytes) -> Result<Response, Failure> {
+    let asked: Update = serde_json::from_slice(&body)?;
+    change(&pool, asked.variables.input, "{\"data\":{\"updateUser\":", "}}").await
+}
+
+async fn rest_update(State(pool): State<Pool>, Path(id): Path<String>, body: Bytes) -> Result<Response, Failure> {
+    let mut input: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body)?;
+    input.insert("id".to_owned(), id.into());
+    change(&pool, input, "{\"data\":", "}").await
+}
+
+async fn change(
+    pool: &Pool,
+    input: serde_json::Map<String, serde_json::Value>,
+    head: &str,
+    tail: &str,
+) -> Result<Response, Failure> {
+    // What a client sends has to be of the types that are declared.
+    let texts =
+        ["name", "bio"].iter().all(|name| input.get(*name).is_none_or(|value| value.is_string() || value.is_null()));
+    let is_known = |name: &String| ["id", "name", "age", "bio"].contains(&name.as_str());
+    Uuid::parse_str(input.get("id").and_then(serde_json::Value::as_str).unwrap_or_default())?;
+    if !texts || !input.keys().all(is_known) {
+        return Err(Failure("an input is not of its type".to_owned()));
+    }
+    let client = pool.get().await?;
+    let statement = client.prepare_cached(UPDATE).await?;
+    let row = client.query_one(&statement, &[&serde_json::Value::Object(input).to_string()]).await?;
+    if row.get::<_, &str>(0) != "updated" {
+        return Err(Failure(row.get(1)));
+    }
+    let body = [head, row.get(2), tail].concat();
     Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use prost_types::FieldMask;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -191,7 +191,19 @@ pub async fn all(project: &Project) -> Result<Vec<Case>> {
             grpc(|_, _| Question::Grpc(Call::new::<Comment>(LIST_COMMENTS, &comments(EXPORT_ROWS)))),
             false,
         ),
+        // Last: what they leave behind of the rows would be read by the others.
+        case("GraphQL: a mutation", CONNECTIONS, &[Goal::Cpu(1.2)], &by_id, http(update, axum_update), false),
+        case("REST: a mutation", CONNECTIONS, &[Goal::Cpu(1.2)], &by_id, http(rest_update, axum_rest_update), false),
     ])
+}
+
+/// A few entities over GraphQL, as a request over HTTP.
+pub async fn some_entities(project: &Project, address: SocketAddr) -> Result<Vec<u8>> {
+    let values = batches(&ids(project).await?, 10).swap_remove(0);
+    match entities(&values, address) {
+        Question::Http(request) => Ok(request),
+        Question::Grpc(_) => bail!("entities are asked for over HTTP"),
+    }
 }
 
 /// The rows of the export, page by page.
@@ -227,6 +239,9 @@ const LEVELS: &str = "query Levels {
 }";
 const EXPORT: &str = "query Export { comments(limit: 200000) { id body rating createdAt fkUser } }";
 
+const UPDATE: &str = "mutation Update($input: UpdateUserInput!) { updateUser(input: $input) { id name email } }";
+const BIO: &str = "What a user says of himself, in a sentence of the usual length.";
+
 const ENTITIES: &str = "query($representations: [_Any!]!) {
   _entities(representations: $representations) { __typename ... on User { id name email } }
 }";
@@ -258,6 +273,28 @@ fn one(values: &Values, address: SocketAddr) -> Question {
 
 fn one_with_header(values: &Values, address: SocketAddr) -> Question {
     graphql(ONE, json!({ "id": values.id() }), "x-tenant: acme\r\n", address)
+}
+
+/// The same change every time: it is written anew, and its answer is the same from whoever is asked.
+fn updated(values: &Values) -> Json {
+    json!({"query": UPDATE, "variables": {"input": {"id": values.id(), "bio": BIO}}})
+}
+
+fn update(values: &Values, address: SocketAddr) -> Question {
+    post_to("/graphql", &updated(values), "", address)
+}
+
+fn axum_update(values: &Values, address: SocketAddr) -> Question {
+    post_to("/update", &updated(values), "", address)
+}
+
+fn rest_update(values: &Values, address: SocketAddr) -> Question {
+    let path = format!("/rest/users/{}?select=id,name,email", values.id());
+    send("PATCH", &path, &json!({ "bio": BIO }), "", address)
+}
+
+fn axum_rest_update(values: &Values, address: SocketAddr) -> Question {
+    send("PATCH", &format!("/rest/users/{}", values.id()), &json!({ "bio": BIO }), "", address)
 }
 
 fn axum_one(values: &Values, address: SocketAddr) -> Question {
@@ -296,10 +333,14 @@ fn graphql(document: &str, variables: Json, header: &str, address: SocketAddr) -
 }
 
 fn post_to(path: &str, body: &Json, header: &str, address: SocketAddr) -> Question {
+    send("POST", path, body, header, address)
+}
+
+fn send(method: &str, path: &str, body: &Json, header: &str, address: SocketAddr) -> Question {
     let body = body.to_string();
     Question::Http(
         format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n{header}\
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n{header}\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )

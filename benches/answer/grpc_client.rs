@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -86,17 +86,20 @@ impl Channel {
             .body(Full::new(call.message.clone()))
             .map_err(io::Error::other)?;
         self.sender.ready().await.map_err(io::Error::other)?;
-        let response = self.sender.send_request(request).await.map_err(io::Error::other)?;
-        if response.headers().contains_key("grpc-status") {
-            check(response.headers())?;
-        }
-        Ok(Messages { body: response.into_body(), rest: BytesMut::new() })
+        Messages::of(self.sender.send_request(request).await.map_err(io::Error::other)?)
     }
 }
 
 // === impl Messages ===
 
 impl Messages {
+    pub fn of(response: Response<Incoming>) -> io::Result<Messages> {
+        if response.headers().contains_key("grpc-status") {
+            check(response.headers())?;
+        }
+        Ok(Messages { body: response.into_body(), rest: BytesMut::new() })
+    }
+
     /// The next message without its header; `None` at a good end.
     pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {

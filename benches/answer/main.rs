@@ -14,6 +14,7 @@ mod cases;
 mod client;
 mod contestants;
 mod decode;
+mod entities;
 mod grpc_client;
 mod machine;
 mod process;
@@ -121,6 +122,15 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if wanted(slow::NAME) {
         eprintln!("measuring: {}", slow::NAME);
         slow::measure(&project).await.context(slow::NAME)?.into_iter().for_each(|figure| report.figure(figure));
+    }
+    if wanted(entities::RESOLVE) {
+        eprintln!("measuring: {}", entities::RESOLVE);
+        let figures = entities::resolve(&project).await.context(entities::RESOLVE)?;
+        figures.into_iter().for_each(|figure| report.figure(figure));
+    }
+    if wanted(entities::OPEN) {
+        eprintln!("measuring: {}", entities::OPEN);
+        report.figure(entities::open(&project).await.context(entities::OPEN)?);
     }
     if wanted(decode::NAME) {
         report.figure(decode::measure(&project).await?);

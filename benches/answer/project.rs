@@ -66,6 +66,9 @@ impl Project {
         let variables = "[[session_variables]]\nname = \"app.tenant\"\nheader = \"x-tenant\"\n\
                          [[session_variables]]\nname = \"app.region\"\nvalue = \"north\"\n";
         fs::write(project.session_config(), format!("{}\n{variables}", fs::read_to_string(&config)?))?;
+        let hasty = fs::read_to_string(&config)?.replace("[database]", "[database]\nstatement_timeout_ms = 200");
+        let breaker = "[federation.circuit_breaker]\nfailure_threshold = 1\nrecovery_timeout_secs = 3600\n";
+        fs::write(project.breaker_config(), format!("{hasty}\n{breaker}"))?;
         succeed(project.fraiseql("compile", &config).args(["--database", &project.database_url()]))?;
         Ok(project)
     }
@@ -104,6 +107,11 @@ impl Project {
     /// The same with variables that are set for every statement, as row-level security wants them.
     pub fn session_config(&self) -> PathBuf {
         self.directory.path().join("session.toml")
+    }
+
+    /// The same with breakers that the first failure opens for good.
+    pub fn breaker_config(&self) -> PathBuf {
+        self.directory.path().join("breaker.toml")
     }
 
     pub fn directory(&self) -> &Path {

@@ -103,6 +103,10 @@ impl Figure {
     pub fn at_most(name: impl Into<String>, value: f64, max: f64, unit: &'static str) -> Figure {
         Figure { name: name.into(), value, bound: Bound::AtMost(max), unit }
     }
+
+    pub fn at_least(name: impl Into<String>, value: f64, min: f64, unit: &'static str) -> Figure {
+        Figure { name: name.into(), value, bound: Bound::AtLeast(min), unit }
+    }
 }
 
 fn costs(case: String, who: &str, cost: &Cost) -> [String; 9] {

@@ -108,6 +108,7 @@ pub struct ListCommentsRequest {
 
 pub const GET_USER: &str = "/shop.v1.ShopService/GetUser";
 pub const BATCH_GET_USERS: &str = "/shop.v1.ShopService/BatchGetUsers";
+pub const RESOLVE_USERS: &str = "/shop.v1.ShopService/ResolveUsers";
 pub const LIST_COMMENTS: &str = "/shop.v1.ShopService/ListComments";
 pub const LIST_COMMENTS_PAGES: &str = "/shop.v1.ShopService/ListCommentsPages";
 

@@ -403,6 +403,10 @@ impl Running {
         if let Some(connection) = self.0.as_ref().filter(|_| error.stale) {
             connection.end_epoch();
         }
+        // One that PostgreSQL is about to close looks open until it has, and would be the next to be taken.
+        if let Some(pooled) = self.0.take_if(|_| error.lost_connection) {
+            drop(Pooled::take(pooled));
+        }
         self.settled();
         error
     }

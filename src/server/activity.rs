@@ -32,6 +32,9 @@ pub struct Activity {
     taken_back_max: u32,
     /// Bytes have arrived since the last request began.
     is_reading: AtomicBool,
+    /// The client does not take what is there for it.
+    is_blocked: AtomicBool,
+    is_found_idle: AtomicBool,
     /// Streams come and go on it; bytes between requests mean nothing.
     is_multiplexed: AtomicBool,
     order: AtomicU8,
@@ -52,10 +55,11 @@ pub struct Watched {
     /// Since when nothing happens.
     since: Instant,
     is_told: bool,
+    is_parked: bool,
 }
 
-/// What every connection of HTTP/2 begins with.
-const HTTP2_PREFACE: &[u8] = b"PRI";
+/// How long nothing happens before a connection gives back what it holds for the next request.
+const PARK_AFTER: Duration = Duration::from_secs(2);
 
 // === impl Activity ===
 
@@ -67,6 +71,8 @@ impl Activity {
             taken_back: AtomicU32::new(0),
             taken_back_max: limits.resets_max,
             is_reading: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
+            is_found_idle: AtomicBool::new(false),
             is_multiplexed: AtomicBool::new(false),
             order: AtomicU8::new(Order::GoOn as u8),
             waker: OnceLock::new(),
@@ -74,11 +80,34 @@ impl Activity {
     }
 
     /// Bytes have arrived.
-    pub fn has_read(&self, bytes: &[u8], is_first: bool) {
-        if is_first && bytes.starts_with(HTTP2_PREFACE) {
-            self.is_multiplexed.store(true, Ordering::Relaxed);
-        }
+    pub fn has_read(&self) {
         self.is_reading.store(true, Ordering::Relaxed);
+    }
+
+    /// The client has taken bytes, or does not.
+    pub fn has_written(&self, is_taken: bool) {
+        self.is_blocked.store(!is_taken, Ordering::Relaxed);
+    }
+
+    /// It is one of HTTP/2.
+    pub fn is_http2(&self) {
+        self.is_multiplexed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its worker has found it idle, and nothing has happened since: nothing is being asked, and nothing is
+    /// left to be sent.
+    pub fn may_park(&self) -> bool {
+        self.is_found_idle.swap(false, Ordering::Relaxed)
+            && self.open.load(Ordering::Relaxed) == 0
+            && !self.is_reading.load(Ordering::Relaxed)
+            && !self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    fn park(&self) {
+        self.is_found_idle.store(true, Ordering::Relaxed);
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
     }
 
     /// What the connection's task has been told. It is woken by [`Activity::tell`] from the first call on.
@@ -150,7 +179,14 @@ impl Drop for Open {
 
 impl Watched {
     pub fn new(peer: &Arc<Peer>, now: Instant) -> Watched {
-        Watched { peer: Arc::downgrade(peer), begun: 0, was_reading: false, since: now, is_told: false }
+        Watched {
+            peer: Arc::downgrade(peer),
+            begun: 0,
+            was_reading: false,
+            since: now,
+            is_told: false,
+            is_parked: true,
+        }
     }
 
     /// Looks at it and tells it what follows; false when it has ended. `is_new_second` begins to count anew what the
@@ -163,10 +199,16 @@ impl Watched {
         }
         let (begun, is_reading) = (activity.begun.load(Ordering::Relaxed), activity.is_in_a_head());
         if activity.open.load(Ordering::Relaxed) > 0 || begun != self.begun || is_reading != self.was_reading {
+            // What is held is there from the first request on.
+            self.is_parked &= begun == self.begun;
             (self.begun, self.was_reading, self.since) = (begun, is_reading, now);
             return true;
         }
         // One that was told to end has as long for that as for a head.
+        if !self.is_parked && now.duration_since(self.since) >= PARK_AFTER {
+            self.is_parked = true;
+            activity.park();
+        }
         let is_short = is_reading || self.is_told || peer.is_surplus;
         let limit = if is_short { limits.header_timeout } else { limits.idle_timeout };
         if now.duration_since(self.since) >= limit {

@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+#[cfg(feature = "grpc-transport")]
+use http::HeaderMap;
+use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 

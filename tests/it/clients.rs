@@ -17,8 +17,11 @@ pub async fn shop(more: &str) -> (tempfile::TempDir, Database, Program) {
     let settings = "\n[server]\nhost = \"127.0.0.1\"\nport = 0\n\n[graphql]\nintrospection = true\nplayground = true\n\n[rest]\ndocs = true\n";
     let more = format!("{settings}{more}");
     fs::write(directory.path().join("fraiseql.toml"), toml + &more).unwrap();
-    let (code, _, complaint) =
-        program::run(directory.path(), &["compile", "--sdl", "schema.graphql", "--output-proto", "proto"]);
+    let mut compile = vec!["compile", "--sdl", "schema.graphql"];
+    if cfg!(feature = "grpc-transport") {
+        compile.extend(["--output-proto", "proto"]);
+    }
+    let (code, _, complaint) = program::run(directory.path(), &compile);
     assert_eq!(code, 0, "{complaint}");
     let database = Database::of_directory(shop.join("sql"));
     let program = Program::start(directory.path(), &["run", "--database", &database.url()]);

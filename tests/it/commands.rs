@@ -166,6 +166,53 @@ fn compile_against_a_database() {
     check(here, &["compile", "--database", "no url"], 1, &[], &["url"]);
 }
 
+/// Functions are looked at like views: their names, their parameters, and what they return.
+#[test]
+fn compile_mutations_against_a_database() {
+    let database = Database::empty();
+    database.execute(
+        "CREATE VIEW v_book AS SELECT 'b'::text AS id, 'x'::text AS title, 5 AS pages, '{}'::jsonb AS author; \
+         CREATE VIEW v_author AS SELECT 'a'::text AS id, '{}'::jsonb AS data; \
+         CREATE FUNCTION fn_crate_book(p_title text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; \
+         CREATE FUNCTION fn_rename_book(p_id text, p_titel text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; \
+         CREATE FUNCTION fn_tag_book(p_id text, p_tags text) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'; \
+         CREATE FUNCTION fn_sell_book(VARIADIC ids text[]) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; \
+         CREATE FUNCTION fn_count_books() RETURNS text LANGUAGE sql AS 'SELECT NULL::text'",
+    );
+    let mutation = |name: &str, ty: &str, function: &str, arguments: &[&str]| -> Json {
+        json!({"name": name, "return_type": ty, "returns_list": false, "nullable": true, "operation": "CUSTOM",
+               "arguments": fields(arguments), "sql_source": function})
+    };
+    let mut wrong = schema();
+    wrong["mutations"] = json!([
+        mutation("createBook", "Book", "fn_create_book", &["title: String!"]),
+        mutation("renameBook", "Book", "fn_rename_book", &["id: ID!", "title: String!"]),
+        mutation("tagBook", "Book", "fn_tag_book", &["id: ID!", "tags: [String!]!"]),
+        mutation("sellBook", "Book", "fn_sell_book", &["ids: [ID!]!"]),
+        mutation("countBooks", "Int", "fn_count_books", &[]),
+    ]);
+    let directory = project(&wrong, TOML);
+    let complained = [
+        "fn_create_book",
+        "there is no such function",
+        "did you mean \"fn_crate_book\"",
+        "has no parameter p_title or title; did you mean \"p_titel\"",
+        "nothing gives public.fn_rename_book(text, text) its parameter p_titel",
+        "p_tags: a list ([String!]!) needs an array or jsonb, not text",
+        "has a VARIADIC parameter ids",
+        "returns text, which does not fit Int",
+    ];
+    check(directory.path(), &["compile", "--database", &database.url()], 1, &[], &complained);
+    database.execute(
+        "ALTER FUNCTION fn_crate_book RENAME TO fn_create_book; DROP FUNCTION fn_rename_book, fn_tag_book, fn_sell_book, fn_count_books; \
+         CREATE FUNCTION fn_rename_book(p_id text, p_title text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; \
+         CREATE FUNCTION fn_tag_book(p_id text, p_tags text[]) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'; \
+         CREATE FUNCTION fn_sell_book(ids text[]) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'; \
+         CREATE FUNCTION fn_count_books() RETURNS int4 LANGUAGE sql AS 'SELECT 1'",
+    );
+    check(directory.path(), &["compile", "--database", &database.url()], 0, &[], &["5 mutations"]);
+}
+
 #[test]
 fn explain() {
     let database = Database::empty();

@@ -203,6 +203,7 @@ async fn failures_are_statuses_with_the_code_of_every_wire() {
             "bob@example.com belongs to somebody else",
         ),
         ("ForAdmins", json!({"one": 1}), Code::Unauthenticated, "UNAUTHENTICATED", ""),
+        ("Die", json!({}), Code::Unavailable, "UNAVAILABLE", "whether anything was changed is not known"),
     ] {
         let found = client.refusal(method, request.clone()).await;
         assert_eq!((found.0, found.1.as_str()), (code, reason), "{method} {request}: {}", found.2);

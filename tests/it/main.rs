@@ -43,6 +43,7 @@ mod faults_load;
 #[cfg(feature = "grpc-transport")]
 mod faults_process;
 mod federated;
+mod federation_page;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;

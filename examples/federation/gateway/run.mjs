@@ -8,7 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +70,15 @@ function token(claims) {
   return `${message}.${createHmac('sha256', secret).update(message).digest('base64url')}`;
 }
 
+// The directory of the private PostgreSQL of a `fraiseql dev`.
+function postgresOf(pid) {
+  for (const base of [tmpdir(), '/tmp']) {
+    const found = readdirSync(base).find((name) => name.startsWith(`fraiseql-pg-${pid}-`));
+    if (found) return join(base, found);
+  }
+  throw new Error(`process ${pid} has no PostgreSQL`);
+}
+
 async function main() {
   const environment = { ...process.env, FRAISEQL_AUTH_JWT_SECRET: secret, FRAISEQL_AUTH_REQUIRED: 'true' };
   const started = Object.entries(folders).map(([name, folder]) => {
@@ -105,7 +114,9 @@ async function main() {
   console.log('UserDashboard, with one:');
   console.log(JSON.stringify(answer.data, null, 2));
   if (mode === '--keep') {
+    const orders = started.find(([{ name }]) => name === folders.orders)[0];
     console.log(`\nAsk more at ${url}. Ctrl-C stops everything.\nexport TOKEN=${bearer}`);
+    console.log(`export ORDERS_PG=${postgresOf(orders.child.pid)}`);
     await interrupted;
   }
 }

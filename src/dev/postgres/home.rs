@@ -104,6 +104,8 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
+        // The owner's own server has ended; somebody may have started another one on its data.
+        stop_orphan(&self.path.join("data"));
         // Nobody is left to be told; the reaper and the next start try again.
         let _ = self.remove();
     }

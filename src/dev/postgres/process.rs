@@ -76,8 +76,6 @@ impl Postmaster {
             wait_until(PATIENCE, || self.has_ended());
         }
         let _ = self.child.wait();
-        // Somebody may have stopped it and started another one on these data.
-        stop_orphan(&self.data);
         remove_shared_memory(&self.data);
     }
 

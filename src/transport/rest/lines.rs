@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::Response;
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value as Json, json};
 
 use super::Exchange;
 use super::encode::append;
 use super::input::{input, line};
+use super::negotiate::is_ndjson;
 use super::parameters::Parameter;
 use super::respond::Failure;
 use super::write::Asked;
@@ -29,6 +30,11 @@ use crate::transport::body::{Budget, Chunks};
 
 /// Failed lines that are told one by one; the others are counted.
 const FAILURES_TOLD_MAX: usize = 100;
+
+/// Whether a request is as long as its client makes it.
+pub fn takes_lines(request: &Request<Body>) -> bool {
+    request.method() == Method::POST && is_ndjson(request.headers())
+}
 
 /// A body, line by line.
 struct Lines {

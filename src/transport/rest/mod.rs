@@ -32,13 +32,13 @@ use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::Value as Json;
 use tracing::Instrument;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub use self::decode::PageSizes;
 use self::decode::{Answer, Decoded, Mode, Prepared, Wanted, mode_of, prepare, select_text};
 use self::describe::Info;
 use self::encode::encode;
 use self::entities::EntityTable;
+pub use self::lines::takes_lines;
 use self::links::Asked;
 use self::negotiate::{Media, Preferences, has_already, is_json};
 use self::parameters::{Parameter, members, parameters, path_values};
@@ -81,11 +81,6 @@ pub struct Options {
     pub delete_shows_entity: bool,
     /// How long the answer under an `Idempotency-Key` is kept.
     pub idempotency_ttl: Duration,
-}
-
-/// Whether a request is as long as its client makes it.
-pub fn takes_lines(request: &http::Request<Body>) -> bool {
-    request.method() == Method::POST && negotiate::is_ndjson(request.headers())
 }
 
 /// The REST wire of one schema.
@@ -387,19 +382,19 @@ impl Exchange<'_> {
 
     /// A JSON body with its tag, or only the tag when the client has the body already.
     fn tagged(&self, chunks: Vec<Bytes>) -> Result<Response<Body>, Failure> {
-        let tag = self.rest.options.etag.then(|| tag(&chunks));
+        let tag = self.rest.options.etag.then(|| respond::tag(&chunks));
         if let Some(tag) = tag.as_deref().filter(|tag| has_already(&self.parts.headers, tag)) {
             let mut response = respond::data(Body::empty(), Media::Json.content_type());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response.headers_mut().remove(header::CONTENT_TYPE);
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
             return Ok(response);
         }
         let (body, length) = body_of(chunks);
         let mut response = respond::data(body, Media::Json.content_type());
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         if let Some(tag) = &tag {
-            tag_response(&mut response, tag);
+            respond::tag_response(&mut response, tag);
         }
         Ok(response)
     }
@@ -423,26 +418,6 @@ impl Exchange<'_> {
                 result => result?,
             };
         Ok(respond::data(opened.into_body(self.rest.options.stream_idle_timeout), media.content_type()))
-    }
-}
-
-/// A weak tag over the whole body: links and counts change with the data that they speak of.
-fn tag(chunks: &[Bytes]) -> String {
-    let hash = match chunks {
-        // The usual body: what is at hand in one piece needs no state to be set up.
-        [single] => xxh3_64(single),
-        chunks => {
-            let mut hash = Xxh3Default::new();
-            chunks.iter().for_each(|chunk| hash.update(chunk));
-            hash.digest()
-        }
-    };
-    format!("W/\"{hash:016x}\"")
-}
-
-fn tag_response(response: &mut Response<Body>, tag: &str) {
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        response.headers_mut().insert(header::ETAG, tag);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Refusals and errors in REST's envelope, and the headers that every answer carries.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use crate::codec::{Mismatch, Segment};
 use crate::error::{Code, Error, Stage};
@@ -125,4 +127,24 @@ pub fn options(allow: &str) -> Response<Body> {
         response.headers_mut().insert(header::ALLOW, allow);
     }
     response
+}
+
+/// A weak tag over the whole body: links and counts change with the data that they speak of.
+pub fn tag(chunks: &[Bytes]) -> String {
+    let hash = match chunks {
+        // The usual body: what is at hand in one piece needs no state to be set up.
+        [single] => xxh3_64(single),
+        chunks => {
+            let mut hash = Xxh3Default::new();
+            chunks.iter().for_each(|chunk| hash.update(chunk));
+            hash.digest()
+        }
+    };
+    format!("W/\"{hash:016x}\"")
+}
+
+pub fn tag_response(response: &mut Response<Body>, tag: &str) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
 }
