@@ -131,7 +131,7 @@ impl ViewExecutor {
                 name: name.to_owned(),
                 source: VariableSource::Value(value.to_owned()),
             };
-            options.session.splice(0..0, pool::SETTINGS.map(setting));
+            options.session.splice(0..0, session::SETTINGS.map(setting));
         }
         Ok(ViewExecutor { pools, replicas, options, streams, usable: Usable::new() })
     }

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::cancel::Server;
 use super::ready::Ready;
 use super::rows::clean_up;
+use super::session::SETTINGS;
 use super::tls::{Tls, wire_mode};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
@@ -35,17 +36,8 @@ const PREPARED_TEXT_BYTES_MAX: usize = 32 * 1024;
 /// How long a worker waits for one of its own connections before it takes an idle one of any other worker.
 const BORROW_AFTER: Duration = Duration::from_millis(100);
 
-/// Settings that every answer depends on. JIT is off: its compile time is charged to statements
-/// that would have been done before it ends.
-pub(super) const SETTINGS: [(&str, &str); 7] = [
-    ("TimeZone", "UTC"),
-    ("DateStyle", "ISO"),
-    ("IntervalStyle", "postgres"),
-    ("extra_float_digits", "1"),
-    ("bytea_output", "hex"),
-    ("xmloption", "content"),
-    ("jit", "off"),
-];
+/// How long a connection is silent before TCP asks whether the database is still there.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 thread_local! {
     static WORKER: Cell<Option<usize>> = const { Cell::new(None) };

@@ -19,6 +19,18 @@ use crate::config::{SessionVariable, VariableSource};
 use crate::error::Result;
 use crate::sql::{Param, Statement};
 
+/// Settings that every answer depends on. JIT is off: its compile time is charged to statements
+/// that would have been done before it ends.
+pub(super) const SETTINGS: [(&str, &str); 7] = [
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("xmloption", "content"),
+    ("jit", "off"),
+];
+
 /// What opens a transaction for a caller, prepared and ready to be sent.
 pub(super) async fn opening(
     running: &mut Running,

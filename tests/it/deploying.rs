@@ -88,7 +88,7 @@ fn the_manifests_say_what_the_program_understands() {
         let config =
             Config::parse("fraiseql.toml", text, &environment, &overrides, Facts::here(Mode::Run), Need::Service);
         let printed = config.unwrap_or_else(|problems| panic!("{name}: {problems:#?}")).print();
-        assert!(printed.contains(&format!("${name}")), "{name} is no key:\n{printed}");
+        assert!(printed.contains(&format!("environment {name}")), "{name} is no key:\n{printed}");
     }
     let directory = tempfile::tempdir().unwrap();
     for command in ["run", "health"] {
