@@ -126,7 +126,7 @@ impl Pools {
             config.tcp_user_timeout(database.connect_timeout);
         }
         // One that lies idle is asked by TCP whether its database is still there.
-        config.keepalives_idle(Duration::from_secs(30));
+        config.keepalives_idle(SILENCE_MAX);
         if config.get_application_name().is_none() {
             config.application_name("fraiseql");
         }
