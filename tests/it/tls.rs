@@ -37,8 +37,8 @@ async fn connect(api: &Api, protocols: &[&str]) -> std::io::Result<TlsStream<Tcp
 
 async fn connect_to(address: SocketAddr, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    for name in ["localhost.crt.pem", "renewed.crt.pem"] {
-        roots.add(CertificateDer::from_pem_file(crate_path("tests/keys").join(name)).unwrap()).unwrap();
+    for path in ["tests/keys/localhost.crt.pem", "tests/keys/renewed.crt.pem"] {
+        roots.add(CertificateDer::from_pem_file(crate_path(path)).unwrap()).unwrap();
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
