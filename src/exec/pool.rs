@@ -386,7 +386,7 @@ impl Running {
                 Ok(Ready::Prepared(prepared))
             }
             Err(error) => {
-                self.settled();
+                self.finish();
                 Err(sqlstate::error(error))
             }
         }
@@ -405,24 +405,18 @@ impl Running {
             connection.end_epoch();
         }
         // One that PostgreSQL is about to close looks open until it has, and would be the next to be taken.
-        if let Some(pooled) = self.0.take_if(|_| error.lost_connection) {
-            drop(Pooled::take(pooled));
-        }
-        self.settled();
+        drop(self.0.take_if(|_| error.lost_connection).map(Pooled::take));
+        self.finish();
         error
     }
 
     /// The statement has ended and everything it sent has been read.
     pub fn done(mut self) {
-        self.settled();
+        self.finish();
     }
 
     /// As [`Running::done`], for who holds it in a place of its own.
     pub fn finish(&mut self) {
-        self.settled();
-    }
-
-    fn settled(&mut self) {
         let pooled = self.0.take();
         // A connection that was made on another thread than a worker's would be served from there.
         if let Some(pooled) = pooled.filter(|_| WORKER.get().is_none()) {
