@@ -13,7 +13,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/codec/protobuf/tests.rs", "messages of every type, with the builders that they share"),
     ("src/config/table.rs", "the table of keys: one row each, read from top to bottom as the reference"),
     ("src/config/tests/accepted.rs", "a file with every key, and what becomes of each"),
-    ("src/exec/pool.rs", "connections, their pools, and what runs on one of them: each is held by the other"),
     ("src/intent/filter.rs", "the operator table and its only reader"),
     ("tests/it/codec.rs", "the table of edge values, and the walks over it"),
 ];

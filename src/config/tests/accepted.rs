@@ -243,6 +243,7 @@ statement_timeout_ms = 4
 stream_connections = 12
 ssl_mode = "verify-full"
 replica_urls = ["postgres://ann:pw@r1/shop"]
+replica_max_lag_ms = 19
 prepared_statements = false
 [graphql]
 path = "/api/graphql"
@@ -350,6 +351,7 @@ fn every_key_reaches_its_field() {
     assert_eq!(all.server.cors_origins, ["*"]);
     assert_eq!(all.server.tls.unwrap().key_file.to_str(), Some("key.pem"));
     assert_eq!(all.database.ssl_mode, SslMode::VerifyFull);
+    assert_eq!(all.database.replica_max_lag, Duration::from_millis(19));
     assert_eq!((all.database.pool_max, all.database.stream_connections), (12, 12));
     let connections = all.server.connections;
     assert_eq!((connections.max, connections.headers_max, connections.header_bytes_max), (9, 4, 8192));

@@ -62,6 +62,11 @@ impl Exchange<'_> {
         let observer = self.caller.observer();
         let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
         let text = self.graphql.text(&request)?;
+        // Only keys of entities make a body longer than others may be.
+        let max = self.graphql.options.body_bytes_max;
+        if text.len() > max {
+            return Err(Failure::too_large(max));
+        }
         let document = self.graphql.document(&text)?;
         let operation = document.operation(request.operation_name.as_deref())?;
         let root_type = self.root_type(&operation.definition)?;
