@@ -174,16 +174,22 @@ fn lock(breaker: &Mutex<Breaker>) -> MutexGuard<'_, Breaker> {
 // === impl Permit ===
 
 impl Permit<'_> {
-    pub fn succeeded(mut self) {
-        if let Some(breaker) = self.breaker.take() {
-            lock(breaker).succeeded(self.epoch);
-        }
+    /// Whether the breaker has closed by this.
+    pub fn succeeded(self) -> bool {
+        self.reported(Condition::Closed, Breaker::succeeded)
     }
 
-    pub fn failed(mut self, now: Instant) {
-        if let Some(breaker) = self.breaker.take() {
-            lock(breaker).failed(self.epoch, now);
-        }
+    /// Whether the breaker has opened by this.
+    pub fn failed(self, now: Instant) -> bool {
+        self.reported(Condition::Open, |breaker, epoch| breaker.failed(epoch, now))
+    }
+
+    fn reported(mut self, expected: Condition, report: impl FnOnce(&mut Breaker, u64)) -> bool {
+        let Some(breaker) = self.breaker.take() else { return false };
+        let mut breaker = lock(breaker);
+        let before = breaker.condition();
+        report(&mut breaker, self.epoch);
+        breaker.condition() == expected && before != expected
     }
 }
 
@@ -269,10 +275,10 @@ mod tests {
         assert_eq!(breakers.conditions().collect::<Vec<_>>(), [("User", Condition::HalfOpen)]);
         let probe = breakers.admit("User", secs(now, 30)).unwrap();
         assert!(breakers.admit("User", secs(now, 30)).is_err());
-        probe.succeeded();
-        breakers.admit("User", secs(now, 30)).unwrap().succeeded();
+        assert!(!probe.succeeded());
+        assert!(breakers.admit("User", secs(now, 30)).unwrap().succeeded(), "it closes by the second");
         assert_eq!(breakers.conditions().collect::<Vec<_>>(), [("User", Condition::Closed)]);
-        breakers.admit("Other", now).unwrap().failed(now);
+        assert!(!breakers.admit("Other", now).unwrap().failed(now), "it has no breaker");
     }
 
     #[test]

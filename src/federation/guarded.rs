@@ -29,8 +29,16 @@ pub async fn guarded<T>(engine: &Engine, entity: &str, ask: impl Future<Output =
         Err(Error::new(Stage::Execute, Code::Timeout, message))
     });
     match health(&result) {
-        Health::Good => permit.succeeded(),
-        Health::Bad => permit.failed(Instant::now()),
+        Health::Good => {
+            if permit.succeeded() {
+                tracing::info!(entity, "the circuit breaker has closed");
+            }
+        }
+        Health::Bad => {
+            if permit.failed(Instant::now()) {
+                tracing::warn!(entity, "the circuit breaker has opened: the entity is left alone for a while");
+            }
+        }
         Health::Unknown => drop(permit),
     }
     result
