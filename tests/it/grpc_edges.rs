@@ -251,7 +251,8 @@ async fn memory_is_flat_however_slow_the_client_is() {
             }
         }
         assert_eq!(messages, if method == "ListRows" { limit } else { limit / 500 });
-        let above = program.memory_peak_mib() - before;
+        // The kernel counts in batches: a peak may be told a little lower than before.
+        let above = program.memory_peak_mib().saturating_sub(before);
         assert!(above <= 25, "{method}: {above} MiB above {before} for some 50 MB");
     }
 }
