@@ -46,34 +46,10 @@ const ALLOWED_HEADERS: &str = "authorization, content-type, x-request-id, prefer
 const EXPOSED_HEADERS: &str = "etag, location, preference-applied, retry-after, x-request-id, grpc-status, grpc-message, \
      grpc-status-details-bin";
 
-/// Which wire a path belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wire {
-    Graphql,
-    Rest,
-    None,
-}
-
 /// A request that is not heard, and what its sender is told to bring.
 pub(super) struct TurnedAway {
     pub(super) error: Error,
     challenge: Option<&'static str>,
-}
-
-// === impl Wire ===
-
-impl Wire {
-    fn of(path: &str, config: &Config) -> Wire {
-        let is_below =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if config.rest.enabled && is_below(&config.rest.path) {
-            Wire::Rest
-        } else if is_below(&config.graphql.path) {
-            Wire::Graphql
-        } else {
-            Wire::None
-        }
-    }
 }
 
 /// Answers one request.
@@ -83,8 +59,9 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let observer = begin(&status, config, &peer.state.metrics, &request);
-    let mut response = served(&status, peer, request, &observer).instrument(observer.span()).await;
+    let transport = transport(&status, config, &request);
+    let observer = begin(transport, config, &peer.state.metrics, &request);
+    let mut response = served(transport, &status, peer, request, &observer).instrument(observer.span()).await;
     if let Some(code) = response.extensions().get::<Code>() {
         observer.failed(*code);
     }
@@ -106,8 +83,7 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
 }
 
 /// Begins to observe a request.
-fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
-    let transport = transport(status, config, request);
+fn begin(transport: Transport, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
     let id = request_id(request.headers());
     let span = trace_context::span(request, transport, config.server.tls.is_some(), &id);
     let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
@@ -115,6 +91,7 @@ fn begin(status: &Status, config: &Config, metrics: &Arc<Metrics>, request: &Req
     Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
 }
 
+/// Which wire a request belongs to.
 fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Transport {
     #[cfg(feature = "grpc-transport")]
     if super::grpc::takes(status, request) {
@@ -122,10 +99,15 @@ fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Trans
     }
     #[cfg(not(feature = "grpc-transport"))]
     let _ = status;
-    match Wire::of(request.uri().path(), config) {
-        Wire::Graphql => Transport::Graphql,
-        Wire::Rest => Transport::Rest,
-        Wire::None => Transport::Other,
+    let path = request.uri().path();
+    let is_below =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if config.rest.enabled && is_below(&config.rest.path) {
+        Transport::Rest
+    } else if is_below(&config.graphql.path) {
+        Transport::Graphql
+    } else {
+        Transport::Other
     }
 }
 
@@ -143,7 +125,13 @@ fn watched(response: Response<Body>, observer: Observer) -> Response<Body> {
 }
 
 /// A panic becomes an `INTERNAL` error of this request alone.
-async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
+async fn served(
+    transport: Transport,
+    status: &Status,
+    peer: &Peer,
+    request: Request<Body>,
+    observer: &Observer,
+) -> Response<Body> {
     let headers_max = peer.state.config.server.connections.headers_max;
     // Of HTTP/1.1, such a head does not come so far.
     if request.headers().len() > headers_max {
@@ -151,14 +139,14 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: 
         return failure(Code::PayloadTooLarge, &message);
     }
     #[cfg(feature = "grpc-transport")]
-    if super::grpc::takes(status, &request) {
+    if transport == Transport::Grpc {
         // On the heap: answers of this wire would make room for those of the others, and be copied with them.
         return Box::pin(super::grpc::answer(status, peer, request, observer)).await;
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);
     let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
-    let mut routed = pin!(AssertUnwindSafe(route(status, config, peer, request, observer)).catch_unwind());
+    let mut routed = pin!(AssertUnwindSafe(route(transport, status, config, peer, request, observer)).catch_unwind());
     match tokio::time::timeout(timeout, routed.as_mut()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -170,6 +158,7 @@ async fn served(status: &Status, peer: &Peer, request: Request<Body>, observer: 
 }
 
 async fn route(
+    wire: Transport,
     status: &Status,
     config: &Config,
     peer: &Peer,
@@ -184,12 +173,11 @@ async fn route(
         "/metrics" => return metrics(&peer.state),
         _ => {}
     }
-    let wire = Wire::of(path, config);
     let service = match status {
         // A browser asks without a token whether it may send one.
-        _ if request.method() == Method::OPTIONS && wire == Wire::Graphql => return preflight(),
+        _ if request.method() == Method::OPTIONS && wire == Transport::Graphql => return preflight(),
         Status::Ready(service) => service,
-        Status::Unready(_) if wire != Wire::None => return failure(Code::Unavailable, NOT_READY),
+        Status::Unready(_) if wire != Transport::Other => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
     if let Err(error) = service.admits(peer) {
@@ -208,9 +196,9 @@ async fn route(
         return response;
     }
     match wire {
-        Wire::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
-        Wire::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
-        Wire::None => nothing(path, config),
+        Transport::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
+        Transport::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
+        Transport::Grpc | Transport::Other => nothing(path, config),
     }
 }
 
@@ -244,7 +232,7 @@ impl Service {
 }
 
 /// Turns away whoever is not heard, in the form of the wire that was asked.
-fn turn_away(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: TurnedAway, id: &str) -> Response<Body> {
+fn turn_away(wires: &Wires, wire: Transport, headers: &HeaderMap, turned_away: TurnedAway, id: &str) -> Response<Body> {
     let TurnedAway { error, challenge } = turned_away;
     let retry_after_secs = error.retry_after_secs;
     let mut response = refuse(wires, wire, headers, error, id);
@@ -258,11 +246,11 @@ fn turn_away(wires: &Wires, wire: Wire, headers: &HeaderMap, turned_away: Turned
 }
 
 /// An error in the form of the wire that was asked.
-fn refuse(wires: &Wires, wire: Wire, headers: &HeaderMap, error: Error, id: &str) -> Response<Body> {
+fn refuse(wires: &Wires, wire: Transport, headers: &HeaderMap, error: Error, id: &str) -> Response<Body> {
     match (wire, &wires.rest) {
-        (Wire::Graphql, _) => wires.graphql.refuse(&error, headers),
-        (Wire::Rest, Some(rest)) => rest.refuse(error, id),
-        (Wire::Rest, None) | (Wire::None, _) => failure(error.code, &error.message),
+        (Transport::Graphql, _) => wires.graphql.refuse(&error, headers),
+        (Transport::Rest, Some(rest)) => rest.refuse(error, id),
+        (Transport::Rest, None) | (Transport::Grpc | Transport::Other, _) => failure(error.code, &error.message),
     }
 }
 
