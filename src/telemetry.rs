@@ -60,8 +60,8 @@ pub fn start(config: &Config) -> Started {
 }
 
 fn log(config: &Config) -> Output {
-    // The driver repeats every notice of PostgreSQL at `info`; whoever wants them says so. Nobody may have what it says
-    // of statements: there it writes down the values.
+    // The driver repeats every notice of PostgreSQL at `info`, which is `debug` here. Nobody may have what it says of
+    // statements: there it writes down the values.
     let quiet = |filter: &str| format!("tokio_postgres=warn,{filter},tokio_postgres::query=warn");
     let filter = EnvFilter::try_new(quiet(&config.telemetry.log)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
     let on_terminal = std::io::stderr().is_terminal();

@@ -28,15 +28,12 @@ mod stored;
 mod tests;
 mod trail;
 
-use std::error::Error as StdError;
-
-use postgres_types::{FromSql, Type};
 use smallvec::SmallVec;
 
 use crate::plan::shape::Wire;
 
-/// What the driver hands over.
-pub use tokio_postgres::Row;
+/// What the executor hands over.
+pub use crate::exec::Row;
 
 /// What a transport encodes by; it knows nothing else of `plan`.
 pub use crate::plan::shape::{Lookup, Shape};
@@ -72,13 +69,10 @@ pub enum Fault {
 }
 
 /// The columns of a row, whose own types `exec` has compared with the shape.
+#[inline]
 pub fn columns(row: &Row) -> Columns<'_> {
-    let raw = |at| row.try_get::<usize, Raw<'_>>(at).ok().and_then(|raw| raw.0);
-    Columns((0..row.len()).map(raw).collect())
+    Columns(row.columns().collect())
 }
-
-/// Whatever a column holds, of any type.
-struct Raw<'a>(Option<&'a [u8]>);
 
 // === impl Columns ===
 
@@ -130,20 +124,6 @@ impl<'a> Columns<'a> {
     #[inline]
     pub fn at(&self, column: usize) -> Result<Option<&'a [u8]>, Stop> {
         self.0.get(column).copied().ok_or(Stop::Stale)
-    }
-}
-
-impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Raw(Some(raw)))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Raw(None))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
     }
 }
 

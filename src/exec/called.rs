@@ -3,10 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
-
 use super::change::Change;
+use super::row::Row;
 use crate::error::{Code, Error, Result, Stage};
 use crate::plan::mutate::Reads;
 use crate::sql::status::{Said, Verdict, verdict};
@@ -46,7 +44,7 @@ pub(super) fn read_of<'b>(batch: &'b Batch, called: &[Called]) -> Option<&'b Arc
 
 /// The last column of a read: the id as text.
 fn key_of(row: &Row) -> Option<String> {
-    row.try_get::<usize, Option<String>>(row.len().checked_sub(1)?).ok().flatten()
+    row.text(row.len().checked_sub(1)?).map(str::to_owned)
 }
 
 /// The rows of a statement, shared out among its calls.
@@ -54,11 +52,8 @@ pub(super) fn called_of(batch: &Batch, count: usize, rows: Vec<Row>) -> Vec<Call
     let Some(call) = batch.statement.call() else { return Vec::new() };
     let mut each: Vec<Vec<Row>> = (0..count).map(|_| Vec::new()).collect();
     for row in rows {
-        let position = if call.is_batch {
-            row.try_get::<usize, i64>(row.len().saturating_sub(1)).map_or(0, |n| n.max(1) as usize - 1)
-        } else {
-            0
-        };
+        let position =
+            if call.is_batch { row.int8(row.len().saturating_sub(1)).map_or(0, |n| n.max(1) as usize - 1) } else { 0 };
         if let Some(rows) = each.get_mut(position) {
             rows.push(row);
         }
@@ -112,8 +107,8 @@ impl Called {
     }
 
     fn of(call: &Call, rows: Vec<Row>) -> Called {
-        let is_null = |row: &Row| row.try_get::<usize, IsNull>(mutate::VALUE).is_ok_and(|null| null.0);
-        let ids: Vec<String> = rows.iter().filter_map(|row| row.try_get(mutate::ID).ok().flatten()).collect();
+        let is_null = |row: &Row| row.bytes(mutate::VALUE).is_none();
+        let ids: Vec<String> = rows.iter().filter_map(|row| row.text(mutate::ID).map(str::to_owned)).collect();
         let (mut changed, mut failure) = (!ids.is_empty() || !rows.iter().all(is_null), None);
         for row in rows.iter().filter(|_| call.is_response) {
             match response(call, row) {
@@ -122,7 +117,7 @@ impl Called {
                 Err(error) => return Called::failed(error),
             }
         }
-        let is_whole = rows.iter().all(|row| !is_null(row) && row.try_get(mutate::IS_WHOLE).unwrap_or(true));
+        let is_whole = rows.iter().all(|row| !is_null(row) && row.boolean(mutate::IS_WHOLE).unwrap_or(true));
         let id = ids.first().filter(|_| ids.len() == 1).cloned();
         let kept: Vec<Row> = rows.into_iter().filter(|row| !is_null(row)).collect();
         let ids = if failure.is_none() { ids } else { Vec::new() };
@@ -133,9 +128,9 @@ impl Called {
 
 /// Whether something changed, or what went wrong where that is answered by an error of a declared type.
 fn response(call: &Call, row: &Row) -> Result<Result<bool, (Code, String)>> {
-    let text = |at: usize| row.try_get::<usize, Option<&str>>(mutate::RESPONSE + at).ok().flatten();
-    let flag = |at: usize| row.try_get::<usize, Option<bool>>(mutate::RESPONSE + at).ok().flatten();
-    let http_status = row.try_get::<usize, Option<i32>>(mutate::RESPONSE + 4).ok().flatten();
+    let text = |at: usize| row.text(mutate::RESPONSE + at);
+    let flag = |at: usize| row.boolean(mutate::RESPONSE + at);
+    let http_status = row.int4(mutate::RESPONSE + 4);
     let said = Said { status: text(0), succeeded: flag(1), state_changed: flag(2), error_class: text(3), http_status };
     let message = text(5).filter(|message| !message.trim().is_empty());
     match verdict(&said) {
@@ -174,22 +169,5 @@ pub(super) fn complete(statement: &Statement, change: Result<Change>, rows: usiz
             Err(function_failed(&call.mutation, cause.to_owned()))
         }
         Some(_) | None => Ok(Change { rows, ..change }),
-    }
-}
-
-/// Whether a column is null, whatever its type.
-struct IsNull(bool);
-
-impl<'a> FromSql<'a> for IsNull {
-    fn from_sql(_: &Type, _: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(IsNull(false))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(IsNull(true))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
     }
 }

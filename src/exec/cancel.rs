@@ -5,6 +5,7 @@
 //! has signalled the session, so the end of that connection is the answer.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,47 +13,33 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::CancelToken;
-use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
 
 use super::tls::Tls;
 
-const PORT: u16 = 5432;
-
-/// Where the one server of a configuration listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the server of a connection listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Server {
-    Tcp { name: String, address: String, port: u16 },
+    Tcp { name: String, address: SocketAddr },
     Unix(PathBuf),
 }
 
 // === impl Server ===
 
 impl Server {
-    /// `None` with several hosts: nobody can tell which of them a connection was made to.
-    pub fn of(config: &tokio_postgres::Config) -> Option<Server> {
-        let port = match config.get_ports() {
-            [] => PORT,
-            [port] => *port,
-            _ => return None,
-        };
-        let name = match config.get_hosts() {
-            [Host::Tcp(name)] => name.clone(),
-            [Host::Unix(directory)] => return Some(Server::Unix(directory.join(format!(".s.PGSQL.{port}")))),
-            _ => return None,
-        };
-        match config.get_hostaddrs() {
-            [] => Some(Server::Tcp { address: name.clone(), name, port }),
-            [address] => Some(Server::Tcp { address: address.to_string(), name, port }),
-            _ => None,
+    /// As its certificate has it.
+    pub fn name(&self) -> &str {
+        match self {
+            Server::Tcp { name, .. } => name,
+            Server::Unix(_) => "",
         }
     }
 
     /// Returns when no cancel can arrive any more.
     pub async fn cancel(&self, token: &CancelToken, tls: Tls) -> Result<(), String> {
         match self {
-            Server::Tcp { name, address, port } => {
-                let stream = TcpStream::connect((address.as_str(), *port)).await.map_err(|error| error.to_string())?;
+            Server::Tcp { name, address } => {
+                let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
                 send(token, tls, name, stream).await
             }
             Server::Unix(path) => {
@@ -116,21 +103,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for UntilClosed<S> {
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
-
-    #[track_caller]
-    fn check(url: &str, expected: Option<Server>) {
-        assert_eq!(Server::of(&url.parse().unwrap()), expected);
-    }
-
-    #[test]
-    fn the_server_of_a_url() {
-        let tcp = |name: &str, address: &str, port| Server::Tcp { name: name.into(), address: address.into(), port };
-        check("postgres://u@db/x", Some(tcp("db", "db", 5432)));
-        check("postgres://u@db:6000/x", Some(tcp("db", "db", 6000)));
-        check("host=db hostaddr=10.0.0.1 port=7", Some(tcp("db", "10.0.0.1", 7)));
-        check("host=/run/pg port=7", Some(Server::Unix("/run/pg/.s.PGSQL.7".into())));
-        check("postgres://u@a,b/x", None);
-    }
 
     #[tokio::test]
     async fn a_shutdown_waits_for_the_other_side() {

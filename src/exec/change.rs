@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use super::called::{Called, Reading, called_of, complete, read_of};
+use super::called::{Called, Reading, complete, read_of};
 use super::idempotency::Kept;
 use super::rows::Rows;
 use super::transaction::{Loss, Transaction};
@@ -136,22 +136,15 @@ impl ViewExecutor {
                 (together.atomic && part.len() > 1)
                     || batch.statement.call().is_some_and(|call| call.reads == Reads::Always)
             });
-        let grouped = looks || !self.options.session.is_empty();
-        let mut transaction = match Transaction::prepare(self, parts, grouped, &[], caller).await {
+        let mut transaction = match Transaction::prepare(self, parts, looks, &[], caller).await {
             // The connection had died while it lay in the pool: nothing has run, take another.
-            Err(error) if error.lost_connection => Transaction::prepare(self, parts, grouped, &[], caller).await?,
+            Err(error) if error.lost_connection => Transaction::prepare(self, parts, looks, &[], caller).await?,
             result => result?,
         };
-        let ending = if together.dry_run { "ROLLBACK" } else { "COMMIT" };
-        if !looks {
-            let mut rows = Vec::new();
-            for (i, (batch, part)) in parts.iter().enumerate() {
-                let steps = transaction.call(i, batch, part, if grouped { Some(ending) } else { None });
-                rows = transaction.send(steps, Loss::Unknown).await?;
-            }
-            transaction.done();
-            return Ok(parts.first().map(|(batch, part)| called_of(batch, part.len(), rows)).unwrap_or_default());
+        if let ([(batch, part)], false) = (parts, looks) {
+            return transaction.call_alone(batch, part).await;
         }
+        let ending = if together.dry_run { "ROLLBACK" } else { "COMMIT" };
         let called = transaction.run(parts, together).await?;
         transaction.end(ending, if together.dry_run { Loss::Nothing } else { Loss::Unknown }).await?;
         Ok(called)

@@ -50,10 +50,8 @@ impl ViewExecutor {
 
 async fn examine(pools: &Pools) -> Result<Examined> {
     // By way of the pool, whose errors say what to do.
-    let running = super::pool::Running::on(pools.get().await?);
-    let row = running.client().query_typed_one(EXAMINE, &[]).await;
-    running.done();
-    let row = row.map_err(sqlstate::error)?;
+    let client = pools.control().await?;
+    let row = client.query_typed_one(EXAMINE, &[]).await.map_err(sqlstate::error)?;
     let read = || -> Result<Examined, tokio_postgres::Error> {
         Ok(Examined {
             place: pools.place(),

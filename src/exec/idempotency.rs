@@ -6,18 +6,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use futures_util::FutureExt;
-use tokio_postgres::Row;
-
 use super::called::Called;
 use super::change::{Change, Part, Together, is_of_a_call};
-use super::pool::Running;
+use super::row::Row;
 use super::transaction::{Loss, Transaction};
 use super::{Outcome, ViewExecutor, sqlstate};
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Once, OnceKey};
 use crate::sql::{Batch, Param};
+use futures_util::FutureExt;
+use tokio_postgres::Client;
 
 /// The table, made at start-up when the role may. The lock keeps replicas from doing so at the same time.
 const TABLE: &str = "\
@@ -76,10 +75,7 @@ pub(super) type Usable = OnceLock<Result<(), String>>;
 impl ViewExecutor {
     /// Makes the table of kept answers, unless it is there.
     pub async fn make_own_tables(&self) -> Result<()> {
-        let running = Running::on(self.pools.get().await?);
-        let made = make(&running).await;
-        running.done();
-        let usable = made.map_err(sqlstate::error)?;
+        let usable = make(&*self.pools.control().await?).await.map_err(sqlstate::error)?;
         let reason = format!(
             "answers cannot be kept under a key: the database role may not use the table for them; run as its owner\n{TABLE}\n\
              GRANT USAGE ON SCHEMA fraiseql TO <role>; GRANT SELECT, INSERT, UPDATE, DELETE ON fraiseql.idempotency TO <role>;"
@@ -146,11 +142,12 @@ impl ViewExecutor {
             |of: fn(&OnceKey) -> &String| Param::Texts(once.keys.iter().map(|key| Some(of(key).clone())).collect());
         let claim =
             vec![scope(), column(|key| &key.name), column(|key| &key.digest), Param::Float8(once.ttl_secs as f64)];
-        let claimed: HashSet<String> = transaction.ask(CLAIM, claim).await?.iter().map(|row| row.get(0)).collect();
+        let name = |row: &Row| row.text(0).map(str::to_owned);
+        let claimed: HashSet<String> = transaction.ask(CLAIM, claim).await?.iter().filter_map(name).collect();
         let mut kept: Vec<Option<Result<Change>>> = once.keys.iter().map(|_| None).collect();
         if claimed.len() < once.keys.len() {
             let found = transaction.ask(FIND, vec![scope(), column(|key| &key.name)]).await?;
-            let found: HashMap<&str, &Row> = found.iter().map(|row| (row.get(0), row)).collect();
+            let found: HashMap<&str, &Row> = found.iter().filter_map(|row| Some((row.text(0)?, row))).collect();
             for (key, kept) in once.keys.iter().zip(&mut kept).filter(|(key, _)| !claimed.contains(&key.name)) {
                 match answered(found.get(key.name.as_str()), key) {
                     Ok(change) => *kept = Some(change),
@@ -185,8 +182,7 @@ impl ViewExecutor {
     }
 }
 
-async fn make(running: &Running) -> Result<bool, tokio_postgres::Error> {
-    let client = running.client();
+async fn make(client: &Client) -> Result<bool, tokio_postgres::Error> {
     let is_usable =
         async || client.query_typed(IS_USABLE, &[]).await.map(|rows| rows.iter().any(|row| row.get::<_, bool>(0)));
     if is_usable().await? {
@@ -207,13 +203,12 @@ fn answered(row: Option<&&Row>, key: &OnceKey) -> Result<Result<Change>> {
         Error { collided: true, ..error }
     };
     let row = row.ok_or_else(again)?;
-    if row.get::<_, String>(1) != key.digest {
+    if row.text(1) != Some(key.digest.as_str()) {
         let message = "this Idempotency-Key belongs to another request; use a new one";
         return Ok(Err(Error::new(Stage::Execute, Code::ValidationFailed, message).at(KEY)));
     }
-    let status: Option<i64> = row.get(2);
-    let status = status.and_then(|status| u16::try_from(status).ok()).ok_or_else(again)?;
-    let text = |at: usize| row.get::<_, Option<String>>(at).unwrap_or_default();
+    let status = row.int8(2).and_then(|status| u16::try_from(status).ok()).ok_or_else(again)?;
+    let text = |at: usize| row.text(at).unwrap_or_default().to_owned();
     let kept = Kept { status, headers: text(3), body: text(4) };
     Ok(Ok(Change { id: None, changed: false, rows: 0, failure: None, kept: Some(kept) }))
 }

@@ -7,17 +7,22 @@
 mod called;
 mod cancel;
 mod change;
+mod connection;
 mod examine;
+mod failure;
 mod idempotency;
 mod inspect;
+mod login;
 mod pool;
-mod ready;
 mod replicas;
+mod row;
 mod rows;
 mod session;
 mod sqlstate;
+mod stream;
 mod tls;
 mod transaction;
+mod wire;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,11 +35,13 @@ use tokio_postgres::types::Type;
 use idempotency::Usable;
 use pool::Pools;
 use replicas::{Replica, Replicas};
+use session::Session;
 
 pub use change::{Change, Together};
 pub use examine::Examined;
 pub use idempotency::{Kept, Pending};
 pub use pool::{Connections, Seen, on_worker};
+pub use row::Row;
 pub use rows::Rows;
 pub use tls::unverified;
 
@@ -44,7 +51,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
 use crate::sql::{BindKind, Param, Statement};
-use pool::Running;
+use connection::Running;
 
 /// What the executor needs of the configuration.
 #[derive(Debug, Clone)]
@@ -65,6 +72,7 @@ pub struct ViewExecutor {
     pools: Pools,
     replicas: Replicas,
     options: Options,
+    session: Session,
     /// One permit for each connection that streams may hold.
     streams: Arc<Semaphore>,
     usable: Usable,
@@ -133,7 +141,8 @@ impl ViewExecutor {
             };
             options.session.splice(0..0, session::SETTINGS.map(setting));
         }
-        Ok(ViewExecutor { pools, replicas, options, streams, usable: Usable::new() })
+        let session = Session::new(std::mem::take(&mut options.session));
+        Ok(ViewExecutor { pools, replicas, options, session, streams, usable: Usable::new() })
     }
 
     /// Keeps knowing which replicas may be read; `None` where there are none.
@@ -246,15 +255,13 @@ impl ViewExecutor {
         caller: &Caller,
     ) -> Result<Rows> {
         let mut running = Running::on(pools.get().await?);
-        if !self.options.session.is_empty() {
-            return Box::pin(session::start(running, statement, parameters, &self.options.session, caller)).await;
+        if !self.session.is_empty() {
+            return Box::pin(self.session.start(running, statement, parameters, caller)).await;
         }
         let ready = running.statement(statement.text(), caller.observer()).await?;
-        let rows = ready.query(running.client(), parameters).await;
-        match rows {
-            Ok(stream) => Ok(Rows::new(stream, running, None)),
-            Err(error) => Err(running.failed(error)),
-        }
+        running.send(&ready, parameters)?;
+        running.wire().sync();
+        Rows::accepted(running, 1, ready.columns().cloned()).await
     }
 
     /// The name of the database, where the configuration says it.
@@ -275,20 +282,17 @@ impl ViewExecutor {
     /// A round trip, to know whether the database answers within the time to connect to it.
     pub async fn ping(&self) -> Result<()> {
         let patience = self.options.database.connect_timeout;
-        let running = Running::on(self.pools.get().await?);
-        let Ok(answer) = tokio::time::timeout(patience, running.client().simple_query("")).await else {
+        let mut running = Running::on(self.pools.get().await?);
+        let Ok(answer) = tokio::time::timeout(patience, running.wire().simple("")).await else {
             let message = format!("the database has not answered within {} ms", patience.as_millis());
             return Err(Error::new(Stage::Execute, Code::Unavailable, message));
         };
-        running.done();
-        answer.map(drop).map_err(sqlstate::error)
+        answer.map(drop).map_err(|failure| running.fail(failure))
     }
 
     pub async fn inspect(&self, wanted: &Wanted) -> Result<Found> {
-        let running = Running::on(self.pools.get().await?);
-        let found = inspect::read(running.client(), wanted).await;
-        running.done();
-        found.map_err(sqlstate::error)
+        let client = self.pools.control().await?;
+        inspect::read(&client, wanted).await.map_err(sqlstate::error)
     }
 }
 

@@ -1,18 +1,17 @@
 //! The rows of one statement, and what happens when nobody reads them to the end.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures_util::Stream;
-use futures_util::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_postgres::{Row, RowStream};
 
-use super::pool::{Pooled, Running};
+use super::connection::Running;
+use super::failure::Failure;
 use super::replicas::Replica;
+use super::row::Row;
+use super::wire::{Answer, ColumnTypes};
 use super::{sqlstate, timeout};
 use crate::error::{Code, Error, Result, Stage};
 use crate::observe::Observer;
@@ -20,15 +19,17 @@ use crate::plan::shape::Shape;
 use crate::sql::Statement;
 
 /// A stream of raw rows. Dropping it early cancels the statement.
+#[derive(Default)]
 pub struct Rows {
-    stream: Option<Pin<Box<RowStream>>>,
+    /// Where they come from, until the last of them has been read.
+    running: Option<Running>,
+    /// Statements of the group that have yet to begin, their own among them.
+    before: usize,
+    columns: Option<ColumnTypes>,
+    /// What the statement failed with, while its group has not ended.
+    failed: Option<Failure>,
     /// Rows that were read before they were handed out.
     kept: std::vec::IntoIter<Row>,
-    /// The end of the transaction group that the statement runs in.
-    commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
-    /// What the statement ended with, while its transaction has not.
-    ended: Option<Result<(), tokio_postgres::Error>>,
-    running: Option<Running>,
     deadline: Option<(Instant, Duration)>,
     /// Whose shape the first row has to have.
     unchecked: Option<Arc<Statement>>,
@@ -39,6 +40,14 @@ pub struct Rows {
     /// How many rows may be handed out.
     rows_max: Option<u64>,
     count: Count,
+}
+
+/// What comes next of a group.
+enum Step {
+    /// A statement of the group has been accepted.
+    Bound,
+    Row(Row),
+    End,
 }
 
 /// How many rows were read, told at the end.
@@ -59,41 +68,24 @@ impl Drop for Count {
 // === impl Rows ===
 
 impl Rows {
-    pub(super) fn new(
-        stream: RowStream,
-        running: Running,
-        commit: Option<BoxFuture<'static, Result<(), tokio_postgres::Error>>>,
-    ) -> Rows {
-        Rows {
-            stream: Some(Box::pin(stream)),
-            kept: Vec::new().into_iter(),
-            commit,
-            ended: None,
-            running: Some(running),
-            deadline: None,
-            unchecked: None,
-            permit: None,
-            replica: None,
-            rows_max: None,
-            count: Count::default(),
+    /// The rows of the last of several statements that were sent together, once it has been accepted.
+    pub(super) async fn accepted(running: Running, statements: usize, columns: Option<ColumnTypes>) -> Result<Rows> {
+        let mut rows = Rows { running: Some(running), before: statements, columns, ..Rows::default() };
+        while rows.before > 0 {
+            if let Step::End = poll_fn(|context| rows.poll_step(context)).await {
+                let failure = rows.failed.take().unwrap_or_else(Failure::ended);
+                return Err(match rows.running.take() {
+                    Some(running) => running.failed(failure),
+                    None => sqlstate::error(failure),
+                });
+            }
         }
+        Ok(rows)
     }
 
     /// Rows whose statement has ended.
     pub(super) fn kept(rows: Vec<Row>) -> Rows {
-        Rows {
-            stream: None,
-            kept: rows.into_iter(),
-            commit: None,
-            ended: None,
-            running: None,
-            deadline: None,
-            unchecked: None,
-            permit: None,
-            replica: None,
-            rows_max: None,
-            count: Count::default(),
-        }
+        Rows { kept: rows.into_iter(), ..Rows::default() }
     }
 
     /// Tells an observer how many rows there were.
@@ -163,25 +155,46 @@ impl Rows {
             self.count.rows += 1;
             return Poll::Ready(Some(Ok(row)));
         }
-        let (Some(stream), Some(_)) = (&mut self.stream, &self.running) else { return Poll::Ready(None) };
-        if self.ended.is_none() {
-            match ready!(stream.as_mut().poll_next(context)) {
-                Some(Ok(row)) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
-                Some(Err(error)) => self.ended = Some(Err(error)),
-                None => self.ended = Some(Ok(())),
+        loop {
+            if self.running.is_none() {
+                return Poll::Ready(None);
+            }
+            match ready!(self.poll_step(context)) {
+                Step::Bound => {}
+                Step::Row(row) => return Poll::Ready(Some(self.counted().and_then(|()| self.checked(row)))),
+                Step::End => break,
             }
         }
-        let committed = match &mut self.commit {
-            Some(commit) => ready!(commit.as_mut().poll(context)),
-            None => Ok(()),
-        };
-        self.commit = None;
         if let Some(running) = self.running.take() {
             running.done();
         }
         self.permit = None;
-        let ended = self.ended.take().unwrap_or(Ok(())).and(committed);
-        Poll::Ready(ended.err().map(|error| Err(self.blamed(sqlstate::error(error)))))
+        Poll::Ready(self.failed.take().map(|failure| Err(self.blamed(sqlstate::error(failure)))))
+    }
+
+    /// Rows of the statements before are passed over.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        let Some(running) = &mut self.running else { return Poll::Ready(Step::End) };
+        loop {
+            match ready!(running.wire().poll_next(context)) {
+                Ok(Answer::Row(row)) if self.before == 0 => return Poll::Ready(Step::Row(row)),
+                Ok(Answer::Bound) => {
+                    self.before = self.before.saturating_sub(1);
+                    return Poll::Ready(Step::Bound);
+                }
+                Ok(Answer::Columns(columns)) => self.columns = Some(columns),
+                Ok(Answer::Row(_) | Answer::Other) => {}
+                Ok(Answer::Failed(said)) => {
+                    self.failed.get_or_insert(Failure::Said(said));
+                }
+                Ok(Answer::Ready) => return Poll::Ready(Step::End),
+                // The server says why before it closes.
+                Err(lost) => {
+                    self.failed.get_or_insert(lost);
+                    return Poll::Ready(Step::End);
+                }
+            }
+        }
     }
 
     fn counted(&mut self) -> Result<()> {
@@ -203,7 +216,7 @@ impl Rows {
 
     fn checked(&mut self, row: Row) -> Result<Row> {
         match self.unchecked.take() {
-            Some(statement) if !fits(statement.shape(), &row) => {
+            Some(statement) if !self.columns.as_deref().is_some_and(|columns| fits(statement.shape(), columns)) => {
                 self.running = None;
                 Err(self.blamed(stale()))
             }
@@ -236,41 +249,14 @@ async fn gone(replica: Option<Arc<Replica>>) -> Error {
     }
 }
 
-/// Whether a row has the columns that were planned. PostgreSQL refuses to run a prepared statement
+/// Whether rows have the columns that were planned. PostgreSQL refuses to run a prepared statement
 /// whose own columns have changed, but prepares the same text on another connection without a word.
-pub(super) fn fits(shape: &Shape, row: &Row) -> bool {
-    let (wires, columns) = (shape.wires(), row.columns());
-    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == column.type_().oid())
+pub(super) fn fits(shape: &Shape, columns: &[u32]) -> bool {
+    let wires = shape.wires();
+    wires.len() == columns.len() && wires.iter().zip(columns).all(|(wire, column)| wire.oid() == *column)
 }
 
 pub(super) fn stale() -> Error {
     let error = Error::new(Stage::Execute, Code::Internal, "the schema and the database differ");
     Error { stale: true, ..error.because("the statement's columns are not those that it was planned for") }
-}
-
-/// Ends whatever runs on a connection, in the background, then gives it back.
-///
-/// The empty query behind the cancel is answered after the statement has ended, and takes the blow
-/// of a cancel that came too late for it. A transaction that was cut short is rolled back.
-pub(super) fn clean_up(pooled: Pooled) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        drop(Pooled::take(pooled));
-        return;
-    };
-    runtime.spawn(async move {
-        let patience = pooled.timeout();
-        let idle = async {
-            pooled.cancel().await?;
-            for _ in 0..2 {
-                if pooled.client().simple_query("").await.is_ok() {
-                    break;
-                }
-            }
-            pooled.client().simple_query("ROLLBACK").await.map_err(|error| error.to_string())
-        };
-        match tokio::time::timeout(patience, idle).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => drop(Pooled::take(pooled)),
-        }
-    });
 }

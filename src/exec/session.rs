@@ -1,19 +1,11 @@
 //! Session variables: set for one transaction, in the same round trip as the statement.
 //!
-//! BEGIN, the settings, the statement and COMMIT are sent one behind the other without waiting. All
-//! of them are ready before the first is sent: a statement that had to be prepared in between
-//! would let the others overtake it and run outside the transaction.
+//! The settings and the statement are sent together. PostgreSQL takes what stands between two `Sync`s for one
+//! transaction, so that the settings end with the statement, without BEGIN and COMMIT around them. Both are ready
+//! before the first is sent: a statement that had to be prepared in between would end the transaction of the settings.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
-use futures_util::future::{BoxFuture, FutureExt};
-
-use super::pool::Running;
-use super::ready::Ready;
+use super::connection::{Ready, Running};
 use super::rows::Rows;
-use super::sqlstate;
 use crate::auth::Caller;
 use crate::config::{SessionVariable, VariableSource};
 use crate::error::Result;
@@ -31,92 +23,57 @@ pub(super) const SETTINGS: [(&str, &str); 7] = [
     ("jit", "off"),
 ];
 
-/// What opens a transaction for a caller, prepared and ready to be sent.
-pub(super) async fn opening(
-    running: &mut Running,
-    begin: &str,
-    variables: &[SessionVariable],
-    caller: &Caller,
-) -> Result<Vec<(Ready, Vec<Param>)>> {
-    let mut opening = vec![(running.ready(begin).await?, Vec::new())];
-    if !variables.is_empty() {
-        let values = variables.iter().map(|variable| Param::Text(value(variable, caller))).collect();
-        opening.push((running.ready(&settings_text(variables)).await?, values));
-    }
-    Ok(opening)
+/// The variables of a configuration.
+#[derive(Debug)]
+pub(super) struct Session {
+    variables: Vec<SessionVariable>,
+    /// Sets all of them.
+    text: String,
+    /// Sets all of them for a transaction that only reads.
+    reading: String,
 }
 
-pub(super) async fn start(
-    mut running: Running,
-    statement: &Statement,
-    parameters: &[Param],
-    variables: &[SessionVariable],
-    caller: &Caller,
-) -> Result<Rows> {
-    let begin = running.ready("BEGIN READ ONLY").await?;
-    let settings = running.ready(&settings_text(variables)).await?;
-    let ready = running.statement(statement.text(), caller.observer()).await?;
-    let commit = running.ready("COMMIT").await?;
-    let values: Vec<Param> = variables.iter().map(|variable| Param::Text(value(variable, caller))).collect();
+// === impl Session ===
 
-    let client = running.shared();
-    let mut begin = pin!(begin.execute(&client, &[]));
-    let mut set = pin!(settings.execute(&client, &values));
-    let mut query = pin!(ready.query(&client, parameters));
-    let ending = client.clone();
-    let mut commit: BoxFuture<'static, Result<(), tokio_postgres::Error>> =
-        async move { commit.execute(&ending, &[]).await }.boxed();
-
-    // The first poll of each sends it; from then on only the answers are awaited, in order.
-    let (mut begun, mut done, mut rows, mut committed) = (None, None, None, None);
-    poll_fn(|context| {
-        send(&mut begun, begin.as_mut().poll(context));
-        send(&mut done, set.as_mut().poll(context));
-        send(&mut rows, query.as_mut().poll(context));
-        send(&mut committed, commit.as_mut().poll(context));
-        Poll::Ready(())
-    })
-    .await;
-    let begun = match begun {
-        Some(result) => result,
-        None => begin.await,
-    };
-    let set = match done {
-        Some(result) => result,
-        None => set.await,
-    };
-    let rows = match rows {
-        Some(result) => result,
-        None => query.await,
-    };
-    let commit = match committed {
-        Some(result) => async move { result }.boxed(),
-        None => commit,
-    };
-    let failed = match (begun, set, rows) {
-        (Ok(_), Ok(_), Ok(stream)) => return Ok(Rows::new(stream, running, Some(commit))),
-        (Err(error), _, _) | (Ok(_), Err(error), _) | (Ok(_), Ok(_), Err(error)) => error,
-    };
-    // COMMIT of a failed transaction rolls it back.
-    match commit.await {
-        Ok(()) => Err(running.failed(failed)),
-        Err(_) => Err(sqlstate::error(failed)),
+impl Session {
+    pub fn new(variables: Vec<SessionVariable>) -> Session {
+        let name = |(i, variable): (usize, &SessionVariable)| {
+            format!("set_config('{}', ${}::text, true)", variable.name.replace('\'', "''"), i + 1)
+        };
+        let calls: Vec<String> = variables.iter().enumerate().map(name).collect();
+        let text = format!("SELECT {}", calls.join(", "));
+        let reading = format!("{text}, set_config('transaction_read_only', 'on', true)");
+        Session { variables, text, reading }
     }
-}
 
-fn send<T>(slot: &mut Option<T>, poll: Poll<T>) {
-    if let Poll::Ready(value) = poll {
-        *slot = Some(value);
+    pub fn is_empty(&self) -> bool {
+        self.variables.is_empty()
     }
-}
 
-fn settings_text(variables: &[SessionVariable]) -> String {
-    let calls: Vec<String> = variables
-        .iter()
-        .enumerate()
-        .map(|(i, variable)| format!("set_config('{}', ${}, true)", variable.name.replace('\'', "''"), i + 1))
-        .collect();
-    format!("SELECT {}", calls.join(", "))
+    /// What sets the variables for a caller, ready to be sent.
+    pub async fn settings(&self, running: &mut Running, caller: &Caller) -> Result<(Ready, Vec<Param>)> {
+        Ok((running.ready(&self.text).await?, self.values(caller)))
+    }
+
+    /// Starts a statement that reads for a caller.
+    pub async fn start(
+        &self,
+        mut running: Running,
+        statement: &Statement,
+        parameters: &[Param],
+        caller: &Caller,
+    ) -> Result<Rows> {
+        let settings = running.ready(&self.reading).await?;
+        let ready = running.statement(statement.text(), caller.observer()).await?;
+        running.send(&settings, &self.values(caller))?;
+        running.send(&ready, parameters)?;
+        running.wire().sync();
+        Rows::accepted(running, 2, ready.columns().cloned()).await
+    }
+
+    fn values(&self, caller: &Caller) -> Vec<Param> {
+        self.variables.iter().map(|variable| Param::Text(value(variable, caller))).collect()
+    }
 }
 
 /// Absent is the empty text, as the variable reads after a transaction that had set it.

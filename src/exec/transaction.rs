@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
-use futures_util::future::join_all;
-use tokio_postgres::{Client, Row};
-
 use super::called::{Called, Reading, called_of, read_of};
 use super::change::{Part, Together};
-use super::pool::Running;
-use super::ready::Ready;
+use super::connection::{Ready, Running};
+use super::failure::Failure;
+use super::row::Row;
 use super::rows::{fits, stale};
-use super::{ViewExecutor, session, sqlstate};
+use super::wire::ColumnTypes;
+use super::{ViewExecutor, sqlstate};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::sql::{Batch, Param};
@@ -40,8 +38,14 @@ pub(super) struct Transaction {
     opening: Vec<Step>,
     calls: Vec<Arc<Ready>>,
     read_back: Option<Arc<Ready>>,
-    /// The statements of its own: how it ends, and those about keys.
+    /// The statements of its own: how it ends, and those about keys. None where it is what is sent together.
     own: HashMap<&'static str, Arc<Ready>>,
+}
+
+/// Rows of the steps whose rows are of interest, and the columns of the last step.
+struct Sent {
+    rows: Vec<Row>,
+    columns: Option<ColumnTypes>,
 }
 
 // === impl Step ===
@@ -59,53 +63,67 @@ impl Step {
 // === impl Transaction ===
 
 impl Transaction {
+    /// One that stays open until it is ended, or one that is over with what is sent first.
     pub async fn prepare(
         executor: &ViewExecutor,
         parts: &[Part<'_>],
-        grouped: bool,
+        stays_open: bool,
         texts: &[&'static str],
         caller: &Caller,
     ) -> Result<Transaction> {
         let mut running = Running::on(executor.pools.get().await?);
         let (mut opening, mut own) = (Vec::new(), HashMap::new());
-        if grouped {
-            let steps = session::opening(&mut running, "BEGIN", &executor.options.session, caller).await?;
-            opening = steps.into_iter().map(|(ready, parameters)| Step::new(ready, parameters)).collect();
+        if stays_open {
+            opening.push(Step::new(running.ready("BEGIN").await?, Vec::new()));
             for text in ["COMMIT", "ROLLBACK"].iter().chain(texts) {
                 own.insert(*text, Arc::new(running.ready(text).await?));
             }
+        }
+        if !executor.session.is_empty() {
+            let (ready, values) = executor.session.settings(&mut running, caller).await?;
+            opening.push(Step::new(ready, values));
         }
         let (mut calls, mut read_back) = (Vec::with_capacity(parts.len()), None);
         for (batch, _) in parts {
             calls.push(Arc::new(running.statement(batch.statement.text(), caller.observer()).await?));
             let statement = batch.statement.call().and_then(|call| call.read_back.as_ref());
-            if let (Some(statement), None, true) = (statement, &read_back, grouped) {
+            if let (Some(statement), None, true) = (statement, &read_back, stays_open) {
                 read_back = Some(Arc::new(running.ready(statement.text()).await?));
             }
         }
         Ok(Transaction { running, opening, calls, read_back, own })
     }
 
-    /// The steps of a call, with those that open the transaction before the first and its end behind, if any.
-    pub fn call(&mut self, position: usize, batch: &Batch, part: &Range<usize>, ending: Option<&str>) -> Vec<Step> {
+    /// The steps of a call, with those that open the transaction before the first.
+    fn call(&mut self, position: usize, batch: &Batch, part: &Range<usize>) -> Vec<Step> {
         let mut steps = std::mem::take(&mut self.opening);
         if let Some(ready) = self.calls.get(position) {
             steps.push(Step::new(ready.clone(), batch.parameters(part.clone())).asked());
         }
-        steps.extend(ending.and_then(|ending| Some(Step::new(self.own.get(ending)?.clone(), Vec::new()))));
         steps
     }
 
-    /// Sends steps without waiting in between; the rows of all of them. The transaction is over when one fails.
-    pub async fn send(&mut self, steps: Vec<Step>, loss: Loss) -> Result<Vec<Row>> {
-        let client = self.running.shared();
-        // The first poll of each sends it, and they are polled in order.
-        let answers = join_all(steps.iter().map(|step| collect(&step.ready, &client, &step.parameters))).await;
-        match answers.into_iter().collect::<Result<Vec<Vec<Row>>, _>>() {
-            Ok(rows) => {
-                Ok(rows.into_iter().zip(&steps).filter(|(_, step)| step.is_asked).flat_map(|(rows, _)| rows).collect())
+    /// Makes a call that is the whole transaction.
+    pub async fn call_alone(mut self, batch: &Batch, part: &Range<usize>) -> Result<Vec<Called>> {
+        let steps = self.call(0, batch, part);
+        let rows = self.send(steps, Loss::Unknown).await?.rows;
+        self.running.finish();
+        Ok(called_of(batch, part.len(), rows))
+    }
+
+    /// Sends steps without waiting in between. The transaction is over when one fails.
+    async fn send(&mut self, steps: Vec<Step>, loss: Loss) -> Result<Sent> {
+        for step in &steps {
+            self.running.send(&step.ready, &step.parameters)?;
+        }
+        match self.running.settle().await {
+            Ok(settled) => {
+                let is_asked = |at: &usize| steps.get(*at).is_some_and(|step| step.is_asked);
+                let rows = settled.rows.into_iter().filter(|(at, _)| is_asked(at)).map(|(_, row)| row).collect();
+                let known = steps.last().and_then(|step| step.ready.columns().cloned());
+                Ok(Sent { rows, columns: known.or(settled.columns) })
             }
-            Err(error) => Err(self.failed(error, loss).await),
+            Err(failure) => Err(self.failed(failure, loss).await),
         }
     }
 
@@ -115,8 +133,8 @@ impl Transaction {
         let count: usize = parts.iter().map(|(_, part)| part.len()).sum();
         let mut called: Vec<Called> = Vec::with_capacity(count);
         for (i, (batch, part)) in parts.iter().enumerate() {
-            let steps = self.call(i, batch, part, None);
-            let rows = self.send(steps, Loss::Nothing).await?;
+            let steps = self.call(i, batch, part);
+            let rows = self.send(steps, Loss::Nothing).await?.rows;
             called.extend(called_of(batch, part.len(), rows));
         }
         let failed = called.iter().position(|call| call.change.is_err());
@@ -135,7 +153,7 @@ impl Transaction {
     pub async fn ask(&mut self, text: &str, parameters: Vec<Param>) -> Result<Vec<Row>> {
         let mut steps = std::mem::take(&mut self.opening);
         steps.extend(self.own.get(text).map(|ready| Step::new(ready.clone(), parameters).asked()));
-        self.send(steps, Loss::Nothing).await
+        Ok(self.send(steps, Loss::Nothing).await?.rows)
     }
 
     /// Runs a last statement of its own and commits.
@@ -153,12 +171,12 @@ impl Transaction {
         let mut reading = Reading::of(called);
         while let Some(ids) = reading.next() {
             let parameters = batch.read_back(statement, &ids)?;
-            let rows = self.send(vec![Step::new(ready.clone(), parameters).asked()], Loss::Nothing).await?;
-            if rows.iter().any(|row| !fits(statement.shape(), row)) {
+            let sent = self.send(vec![Step::new(ready.clone(), parameters).asked()], Loss::Nothing).await?;
+            if !sent.columns.is_some_and(|columns| fits(statement.shape(), &columns)) {
                 self.end("ROLLBACK", Loss::Nothing).await?;
                 return Err(stale());
             }
-            reading.found(called, rows);
+            reading.found(called, sent.rows);
         }
         reading.place(called);
         Ok(())
@@ -171,14 +189,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// The transaction has ended with the last step that was sent.
-    pub fn done(mut self) {
-        self.running.finish();
-    }
-
-    async fn failed(&mut self, error: tokio_postgres::Error, loss: Loss) -> Error {
-        let is_over = self.own.is_empty() || self.running.client().batch_execute("ROLLBACK").await.is_ok();
-        let mut error = if is_over { self.running.fail(error) } else { sqlstate::error(error) };
+    async fn failed(&mut self, failure: Failure, loss: Loss) -> Error {
+        let wire = self.running.wire();
+        let is_over = !wire.in_transaction() || wire.simple("ROLLBACK").await.is_ok();
+        let mut error = if is_over { self.running.fail(failure) } else { sqlstate::error(failure) };
         if error.lost_connection {
             error.message = match loss {
                 Loss::Unknown => {
@@ -194,9 +208,4 @@ impl Transaction {
 
 fn at_call(error: Error, position: usize) -> Error {
     Error { message: format!("[{position}]: {}", error.message), ..error }
-}
-
-/// Sends a statement at the first poll, and reads all its rows: a function returns as many as its author meant.
-async fn collect(ready: &Ready, client: &Client, parameters: &[Param]) -> Result<Vec<Row>, tokio_postgres::Error> {
-    ready.query(client, parameters).await?.try_collect().await
 }

@@ -1,12 +1,12 @@
 //! Every type and edge value: what the codec writes against what `to_json` prints.
 
-use fraiseql::codec::{self, Columns, Stop, Trail, json};
+use fraiseql::codec::{Columns, Stop, Trail, json};
 use fraiseql::plan::shape::{Document, Field, Key, Leaf, LeafKind, Node, Object, Wire};
 use fraiseql::schema::catalog::Family;
 use fraiseql::schema::model::Scalar;
 use tokio_postgres::{Client, NoTls};
 
-use crate::harness::Database;
+use crate::harness::{self, Database};
 
 /// Values of one family, as rows of one column `v`.
 struct Source {
@@ -249,7 +249,7 @@ fn leaf(family: Family) -> Leaf {
 }
 
 fn encode(object: &Object, row: &tokio_postgres::Row, columns: usize) -> Result<(String, Trail), Stop> {
-    let all = codec::columns(row);
+    let all = harness::columns(row);
     let columns = Columns::from_values((0..columns).map(|at| all.at(at).unwrap()));
     let (mut out, mut trail) = (Vec::new(), Trail::default());
     json::object(object, &columns, &mut out, &mut trail)?;

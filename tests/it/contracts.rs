@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use fraiseql::codec::{self, json};
+use fraiseql::codec::json;
 use fraiseql::dev::export::Authoring;
 use fraiseql::error::Code;
 use fraiseql::plan::shape::{Leaf, LeafKind};
@@ -14,7 +14,7 @@ use fraiseql::server;
 use tokio_postgres::NoTls;
 
 use crate::cases::{config, model_of};
-use crate::harness::{crate_path, postgres};
+use crate::harness::{self, crate_path, postgres};
 
 const SCALARS: [Scalar; 13] = [
     Scalar::Id,
@@ -117,7 +117,7 @@ async fn the_types() {
             built_in => format!("({expression})::{}", built_in.sql()),
         };
         let row = client.query_one(&format!("SELECT {column}"), &[]).await.unwrap();
-        let columns = codec::columns(&row);
+        let columns = harness::columns(&row);
         let leaf = Leaf { family, kind: LeafKind::Scalar(Scalar::Json) };
         let mut out = Vec::new();
         json::leaf(&leaf, columns.at(0).unwrap().unwrap(), &mut out).unwrap();

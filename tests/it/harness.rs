@@ -7,8 +7,10 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
+use fraiseql::codec::Columns;
 use fraiseql::dev::postgres::{Options, PrivatePostgres};
 use tokio_postgres::NoTls;
+use tokio_postgres::types::{FromSql, Type};
 
 /// The server that all tests share. A static is never dropped; the server ends with this process.
 pub fn postgres() -> &'static PrivatePostgres {
@@ -115,4 +117,26 @@ fn template(files: &[PathBuf]) -> String {
 fn unique(kind: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("{kind}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The columns of a row that the driver has read, as the codec takes them.
+pub fn columns(row: &tokio_postgres::Row) -> Columns<'_> {
+    Columns::from_values((0..row.len()).map(|at| row.get::<_, Raw<'_>>(at).0))
+}
+
+/// Whatever a column holds, of any type.
+struct Raw<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
 }
