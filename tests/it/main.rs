@@ -27,6 +27,7 @@ mod column_types;
 mod commands;
 mod composition;
 mod contracts;
+mod database_tls;
 mod deploying;
 mod doctor;
 mod entities;
