@@ -278,8 +278,11 @@ impl Running {
     /// As [`Running::done`], for who holds it in a place of its own.
     pub fn finish(&mut self) {
         let Some(mut pooled) = self.0.take() else { return };
-        // A connection that was made on another thread than a worker's would be served from there.
-        if pooled.wire().is_lost() || !is_worker() {
+        if pooled.wire().is_busy() {
+            // Within a transaction that nobody will end.
+            drop(Running(Some(pooled)));
+        } else if pooled.wire().is_lost() || !is_worker() {
+            // One that was made on another thread than a worker's would be served from there.
             drop(Pooled::take(pooled));
         }
     }
@@ -292,7 +295,8 @@ impl Drop for Running {
         if !pooled.wire().is_busy() {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        let runtime = tokio::runtime::Handle::try_current();
+        let Some(runtime) = runtime.ok().filter(|_| !pooled.wire().is_lost()) else {
             drop(Pooled::take(pooled));
             return;
         };

@@ -43,6 +43,8 @@ pub(super) struct Wire {
     stream: Stream,
     input: BytesMut,
     read_bytes: usize,
+    /// The buffer has grown for a long message, and is given back after it.
+    is_swollen: bool,
     output: BytesMut,
     /// How much of the output has gone.
     sent: usize,
@@ -84,6 +86,7 @@ impl Wire {
             stream,
             input: BytesMut::with_capacity(READ_BYTES),
             read_bytes: READ_BYTES,
+            is_swollen: false,
             output: BytesMut::new(),
             sent: 0,
             open: 0,
@@ -195,6 +198,7 @@ impl Wire {
             let length = header.len().unsigned_abs() as usize + 1;
             if self.input.len() < length {
                 self.input.reserve(length - self.input.len());
+                self.is_swollen |= length > READ_BYTES_MAX;
                 return Ok(None);
             }
             if header.tag() == DATA_ROW_TAG {
@@ -211,6 +215,10 @@ impl Wire {
                 Message::ReadyForQuery(body) => {
                     self.open = self.open.saturating_sub(1);
                     self.in_transaction = body.status() != b'I';
+                    if self.is_swollen && self.input.is_empty() {
+                        self.input = BytesMut::with_capacity(self.read_bytes);
+                        self.is_swollen = false;
+                    }
                     Answer::Ready
                 }
                 // They come at any time.

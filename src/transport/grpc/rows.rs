@@ -1,5 +1,6 @@
 //! Rows → framed messages, many in one buffer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -105,9 +106,9 @@ impl Messages {
                         return Poll::Pending;
                     }
                     if !std::mem::replace(&mut self.yielded, true) {
-                        // The task of the database connection runs before this one does again, and most
-                        // often brings more: fewer and larger frames.
-                        context.waker().wake_by_ref();
+                        // Once more when the other tasks of this thread have run and its sockets have been looked
+                        // at, which most often brings more: fewer and larger frames.
+                        let _ = pin!(tokio::task::yield_now()).poll(context);
                         return Poll::Pending;
                     }
                     return Poll::Ready(self.hand_on(None));
