@@ -8,5 +8,5 @@ SELECT t0.name FROM public.v_user t0 WHERE EXISTS (SELECT 1 FROM public.v_post t
 SELECT t0.name FROM public.v_user t0 WHERE (EXISTS (SELECT 1 FROM public.v_post t1 WHERE t1.fk_user = t0.pk_user AND t1.status = $1::text)) IS NOT TRUE;
 --   $1 = Text("draft")
 -- d
-SELECT t0.name FROM public.v_user t0 WHERE EXISTS (SELECT 1 FROM public.v_user t1 WHERE t1.pk_user = t0.fk_manager AND t1.name = $1::text) AND EXISTS (SELECT 1 FROM public.v_post t2 WHERE t2.fk_user = t0.pk_user);
+SELECT t0.name FROM public.v_user t0 WHERE EXISTS (SELECT 1 FROM public.v_user t1 WHERE t1.pk_user = t0.fk_manager AND t1.name = $1::text) AND EXISTS (SELECT 1 FROM public.v_post t2 WHERE t2.fk_user = t0.pk_user) ORDER BY t0.name;
 --   $1 = Text("Ann")
