@@ -3,6 +3,7 @@
 //! Statements are cached by what chose them: the form, the structure of the arguments, and which of
 //! the schema's grants the caller holds. Values choose nothing, so a repeat costs a look-up.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,11 @@ use crate::breaker::Breakers;
 use crate::error::{Code, Error, Result, Stage};
 use crate::exec::{Together, ViewExecutor};
 use crate::intent::mutation::{Given, Input, given};
-use crate::intent::{Arguments, Intent, Mutate};
+use crate::intent::{Arguments, Form, Intent, Mutate};
 use crate::plan::guard::{Held, claim, held};
 use crate::plan::visible::visible;
 use crate::plan::{Limits, plan};
+use crate::recent::Recent;
 use crate::schema::Schema;
 use crate::schema::bind::bind;
 use crate::sql::{Batch, Statement, write};
@@ -31,6 +33,8 @@ pub use crate::exec::{Change, Kept as KeptAnswer, Outcome, Pace, Pending, Rows};
 
 /// Bytes of written statements that are kept, about; those that are asked least go first.
 const STATEMENTS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Statements that take more are not held in front of the cache as well.
+const RECENT_BYTES_MAX: u32 = 16 * 1024;
 /// What a kept statement takes besides its text, and what each of its fields takes.
 const STATEMENT_BYTES: usize = 1024;
 const FIELD_BYTES: usize = 256;
@@ -64,7 +68,7 @@ pub struct Generation(u64);
 struct Bound {
     generation: Generation,
     schema: Arc<Schema>,
-    statements: Cache<StatementKey, Kept, ahash::RandomState>,
+    statements: Recent<StatementKey, Kept>,
     /// Parts of the schema, by the grants of those who may use them.
     parts: Cache<Held, Arc<Schema>, ahash::RandomState>,
 }
@@ -98,6 +102,12 @@ struct StatementKeyRef<'a> {
     arguments: &'a [Arguments],
     held: &'a Held,
     call: Option<CallKey>,
+}
+
+impl StatementKeyRef<'_> {
+    fn owned(&self) -> StatementKey {
+        StatementKey { form: self.form, arguments: self.arguments.to_vec(), held: self.held.clone(), call: self.call }
+    }
 }
 
 impl Equivalent<StatementKey> for StatementKeyRef<'_> {
@@ -224,11 +234,11 @@ impl Engine {
         let is_apart = mutate.calls.len() > 1;
         let (mut batches, mut refused) = (Vec::new(), Vec::with_capacity(mutate.calls.len()));
         for calls in self.alike(mutate) {
-            let statement = self.statement(caller, &Intent::Mutate(mutate.part(calls)))?;
-            let mut inputs = calls.to_vec();
+            let statement = self.statement_of(caller, mutate, calls)?;
+            let mut inputs = Cow::Borrowed(calls);
             for (name, claimed) in statement.call().map(|call| call.injected.as_slice()).unwrap_or_default() {
                 let value = serde_json::Value::String(claim(caller, claimed)?);
-                inputs.iter_mut().for_each(|input| drop(input.insert(name.clone(), value.clone())));
+                inputs.to_mut().iter_mut().for_each(|input| drop(input.insert(name.clone(), value.clone())));
             }
             let (batch, results) = Batch::new(statement, mutate.values.clone(), &inputs)?;
             batches.push(batch);
@@ -242,7 +252,7 @@ impl Engine {
         let span = batches.first().map(|batch| self.execute_span(&batch.statement, mutate.form.name()));
         let span = span.unwrap_or_else(tracing::Span::none);
         let once = mutate.once.as_ref().map(|once| once.of(&refused));
-        let change = self.executor.change(&batches, together, once.as_ref(), caller);
+        let change = pin!(self.executor.change(&batches, together, once.as_ref(), caller));
         let mut outcome = change.instrument(span.clone()).await.inspect_err(|error| tell(&span, error))?;
         drop(timed);
         outcome.rows.counted_by(caller.observer());
@@ -268,32 +278,54 @@ impl Engine {
 
     /// The statement of an intent, for this caller: from the cache, or planned and written.
     pub fn statement(&self, caller: &Caller, intent: &Intent) -> Result<Arc<Statement>> {
+        match intent {
+            Intent::Read(read) => {
+                self.chosen(caller, (&read.form, &read.arguments), |_| None, || Cow::Borrowed(intent))
+            }
+            Intent::Mutate(mutate) => self.statement_of(caller, mutate, &mutate.calls),
+        }
+    }
+
+    /// The statement of those calls of a mutation that give the same parameters.
+    fn statement_of(&self, caller: &Caller, mutate: &Mutate, calls: &[Input]) -> Result<Arc<Statement>> {
+        let call = |schema: &Schema| {
+            let first = schema.call(mutate.form.name()).zip(calls.first());
+            let given = first.map(|(call, input)| given(call, input)).unwrap_or_default();
+            Some(CallKey { given, is_batch: mutate.is_batch })
+        };
+        let intent = || Cow::Owned(Intent::Mutate(mutate.part(calls)));
+        self.chosen(caller, (&mutate.form, &mutate.arguments), call, intent)
+    }
+
+    /// The statement that a form, the structure of its arguments and a call choose; only one that is not known yet
+    /// needs the intent.
+    fn chosen<'i>(
+        &self,
+        caller: &Caller,
+        (form, arguments): (&Form, &Vec<Arguments>),
+        call: impl FnOnce(&Schema) -> Option<CallKey>,
+        intent: impl FnOnce() -> Cow<'i, Intent>,
+    ) -> Result<Arc<Statement>> {
         let bound = self.bound.load();
         let held = held(&bound.schema, caller);
-        let (form, arguments, call) = match intent {
-            Intent::Read(read) => (&read.form, &read.arguments, None),
-            Intent::Mutate(mutate) => {
-                let first = bound.schema.call(mutate.form.name()).zip(mutate.calls.first());
-                let given = first.map(|(call, input)| given(call, input)).unwrap_or_default();
-                (&mutate.form, &mutate.arguments, Some(CallKey { given, is_batch: mutate.is_batch }))
-            }
-        };
+        let call = call(&bound.schema);
         let key = StatementKeyRef { form: form.id, arguments, held: &held, call };
         let observer = caller.observer();
-        let kept = bound.statements.get(&key);
+        let is_small = |kept: &Kept| kept.weight <= RECENT_BYTES_MAX;
+        let kept = bound.statements.get(&key, |key, kept| is_small(kept).then(|| key.owned()));
         observer.planned(kept.is_some());
         if let Some(kept) = kept {
             return Ok(kept.statement);
         }
         let plan = {
             let (_timed, _span) = (observer.time(Stage::Plan), tracing::debug_span!("plan").entered());
-            plan(&bound.schema, caller, self.limits, intent)?
+            plan(&bound.schema, caller, self.limits, &intent())?
         };
         let statement = {
             let (_timed, _span) = (observer.time(Stage::Write), tracing::debug_span!("write").entered());
             Arc::new(write(plan))
         };
-        let key = StatementKey { form: form.id, arguments: arguments.clone(), held, call };
+        let key = key.owned();
         // The structure of the arguments takes about as much as the text that it becomes.
         let bytes = STATEMENT_BYTES + 2 * statement.text().len() + FIELD_BYTES * form.selection.field_count();
         let kept = Kept { statement: statement.clone(), weight: u32::try_from(bytes).unwrap_or(u32::MAX) };
@@ -360,6 +392,7 @@ impl Bound {
             .max_capacity(STATEMENTS_BYTES_MAX)
             .weigher(|_, kept: &Kept| kept.weight)
             .build_with_hasher(ahash::RandomState::new());
+        let statements = Recent::of(statements);
         let parts = Cache::builder().max_capacity(PARTS_MAX).build_with_hasher(ahash::RandomState::new());
         Bound { generation, schema, statements, parts }
     }

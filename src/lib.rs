@@ -14,6 +14,7 @@ pub mod config;
 
 pub mod admission;
 pub mod observe;
+pub mod recent;
 pub mod breaker;
 pub mod schema;
 

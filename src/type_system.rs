@@ -13,7 +13,7 @@ use indexmap::{IndexMap, IndexSet};
 use crate::intent::arguments::list_arguments;
 use crate::intent::filter::{DIRECTIONS, Operators, Word, is_filterable, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Field, Returns, Scalar, TypeRef};
-use crate::schema::name::Name;
+use crate::schema::name::{ByName, Name};
 use crate::schema::{Kind, Schema};
 
 /// Which spellings of filter operators are declared.
@@ -382,8 +382,8 @@ pub fn endpoint_type(endpoint: &Endpoint) -> TypeRef {
 }
 
 /// The fields of an object or interface; a union has none of its own.
-pub fn output_fields<'s>(schema: &'s Schema, name: &str) -> &'s IndexMap<Name, Field> {
-    static NONE: std::sync::LazyLock<IndexMap<Name, Field>> = std::sync::LazyLock::new(IndexMap::new);
+pub fn output_fields<'s>(schema: &'s Schema, name: &str) -> &'s ByName<Field> {
+    static NONE: std::sync::LazyLock<ByName<Field>> = std::sync::LazyLock::new(ByName::default);
     match schema.kind(name) {
         Kind::Object(object) => &object.fields,
         Kind::Interface(interface) => &interface.fields,

@@ -85,7 +85,8 @@ impl Served {
             .uri(self.graphql.path())
             .header(header::CONTENT_TYPE, content_type)
             .body(Body::from(self.body.clone()))?;
-        Ok(self.graphql.serve(&self.engine, &Caller::anonymous(), request, "0").await)
+        let (parts, body) = request.into_parts();
+        Ok(self.graphql.serve(&self.engine, &Caller::anonymous(), &parts, body, "0").await)
     }
 
     async fn ask(&self, content_type: &str) -> Result<Vec<u8>> {

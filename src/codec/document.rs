@@ -106,7 +106,13 @@ pub(super) fn type_name_of(mut scan: Scan<'_>) -> Result<Option<&[u8]>, Fault> {
 /// Whether a key, as written in the document, is this name.
 #[inline]
 pub(super) fn is_key(key: &[u8], name: &str) -> bool {
-    key == name.as_bytes() || (memchr::memchr(b'\\', key).is_some() && is_escaped_key(key, name))
+    key == name.as_bytes() || (has_escape(key) && is_escaped_key(key, name))
+}
+
+/// Keys are too short for what looks at many bytes at once.
+#[inline]
+fn has_escape(key: &[u8]) -> bool {
+    key.iter().any(|byte| *byte == b'\\')
 }
 
 #[cold]
@@ -117,8 +123,12 @@ fn is_escaped_key(key: &[u8], name: &str) -> bool {
 /// A field that reads this key: the one at `hint`, or the first.
 #[inline]
 fn field_of(fields: &[DocumentField], key: &[u8], hint: usize) -> Option<usize> {
+    // Looked for once: a key that nobody asks for is compared with every field.
+    let has_escape = has_escape(key);
     let reads = |field: &DocumentField| match &field.source {
-        DocumentSource::Stored { stored, .. } => is_key(key, stored),
+        DocumentSource::Stored { stored, .. } => {
+            key == stored.as_bytes() || (has_escape && is_escaped_key(key, stored))
+        }
         DocumentSource::TypeName | DocumentSource::Masked => false,
     };
     match fields.get(hint) {

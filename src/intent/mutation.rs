@@ -5,15 +5,17 @@
 //! that a missing, unknown or wrongly typed argument is refused in the same words.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 use super::value::{Value, coerce, shown};
 use crate::error::{Error, Result};
 use crate::problem::did_you_mean;
 use crate::schema::call::{Call, From};
-use crate::schema::model::{Argument, Scalar, TypeOf, TypeRef};
-use crate::schema::name::{Name, snake_case};
+use crate::schema::model::{Argument, Endpoint, Scalar, TypeOf, TypeRef};
+use crate::schema::name::{Name, is_snake_case, snake_case};
 use crate::schema::{Kind, Schema};
 
 /// The arguments of one call by their snake_case names.
@@ -26,12 +28,20 @@ pub struct Given(u128);
 /// Deepest nesting of an input object.
 const DEPTH_MAX: usize = 64;
 
+/// Where a value stands. It becomes text when something is wrong with the value, and seldom is.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    Argument(&'p str),
+    Field(&'p Place<'p>, &'p str),
+    Item(&'p Place<'p>, usize),
+}
+
 /// Reads the arguments of one call; those without a value have their default, if any.
 pub fn input<'a>(schema: &Schema, given: impl Iterator<Item = (&'a Argument, Option<Cow<'a, Json>>)>) -> Result<Input> {
     let mut input = Input::new();
     for (declared, written) in given {
         let written = written.as_deref().or(declared.default.as_ref());
-        if let Some(value) = argument(schema, declared, written, &declared.name, 0)? {
+        if let Some(value) = argument(schema, declared, written, &Place::Argument(&declared.name), 0)? {
             input.insert(snake_case(&declared.name), value);
         }
     }
@@ -39,15 +49,14 @@ pub fn input<'a>(schema: &Schema, given: impl Iterator<Item = (&'a Argument, Opt
 }
 
 /// Reads the arguments of one call out of an object that has them under their names, in either casing.
-pub fn input_of(schema: &Schema, declared: &[&Argument], mut object: Map<String, Json>) -> Result<Input> {
-    let mut written = Vec::with_capacity(declared.len());
-    for argument in declared {
-        written.push((*argument, taken(&mut object, &argument.name).map(Cow::Owned)));
+pub fn input_of(schema: &Schema, mutation: &Endpoint, object: &Map<String, Json>) -> Result<Input> {
+    let declared = mutation.arguments.values();
+    let written: Vec<_> = declared.map(|argument| (argument, member(object, &argument.name))).collect();
+    let known = written.iter().filter(|(_, found)| found.is_some()).count();
+    if let Some(unknown) = unknown(object, known, mutation.arguments.keys()) {
+        return Err(unexpected(unknown, unknown, mutation.arguments.keys()));
     }
-    if let Some(unknown) = object.keys().next() {
-        return Err(unexpected(unknown, unknown, declared.iter().map(|argument| &*argument.name)));
-    }
-    input(schema, written.into_iter())
+    input(schema, written.into_iter().map(|(argument, found)| (argument, found.map(|(_, json)| Cow::Borrowed(json)))))
 }
 
 /// Which parameters of a call this input gives a value to.
@@ -81,18 +90,18 @@ fn argument(
     schema: &Schema,
     declared: &Argument,
     written: Option<&Json>,
-    path: &str,
+    place: &Place<'_>,
     depth: usize,
 ) -> Result<Option<Json>> {
     match written {
-        Some(json) => value(schema, &declared.ty, json, path, depth).map(Some),
+        Some(json) => value(schema, &declared.ty, json, place, depth).map(Some),
         None if declared.ty.nullable => Ok(None),
-        None => Err(Error::invalid(format!("{path} is missing; it is {}", declared.ty)).at(path)),
+        None => Err(Error::invalid(format!("{place} is missing; it is {}", declared.ty)).at(place.to_string())),
     }
 }
 
-fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -> Result<Json> {
-    let invalid = |reason: String| Error::invalid(format!("{path}: {reason}")).at(path);
+fn value(schema: &Schema, ty: &TypeRef, json: &Json, place: &Place<'_>, depth: usize) -> Result<Json> {
+    let invalid = |reason: String| Error::invalid(format!("{place}: {reason}")).at(place.to_string());
     if depth > DEPTH_MAX {
         return Err(invalid(format!("it is nested deeper than {DEPTH_MAX} levels")));
     }
@@ -100,7 +109,7 @@ fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -
         return if ty.nullable {
             Ok(Json::Null)
         } else {
-            Err(Error::invalid(format!("{path} must not be null")).at(path))
+            Err(Error::invalid(format!("{place} must not be null")).at(place.to_string()))
         };
     }
     let name = match &ty.of {
@@ -108,7 +117,7 @@ fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -
         TypeOf::List(item) => {
             let items = json.as_array().map_or_else(|| std::slice::from_ref(json), Vec::as_slice);
             let items = items.iter().enumerate();
-            let items = items.map(|(i, json)| value(schema, item, json, &format!("{path}[{i}]"), depth + 1));
+            let items = items.map(|(i, json)| value(schema, item, json, &Place::Item(place, i), depth + 1));
             return items.collect::<Result<Vec<Json>>>().map(Json::Array);
         }
     };
@@ -116,18 +125,19 @@ fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -
         let Json::Object(object) = json else {
             return Err(invalid(format!("{} is not an object of {name}", shown(json))));
         };
-        let mut rest = object.clone();
         let mut fields = Map::with_capacity(object.len());
+        let mut known = 0;
         for field in declared.fields.values() {
-            let written = taken(&mut rest, &field.name);
-            let path = format!("{path}.{}", field.name);
-            if let Some(value) = argument(schema, field, written.as_ref().or(field.default.as_ref()), &path, depth + 1)?
-            {
+            let found = member(object, &field.name);
+            known += usize::from(found.is_some());
+            let written = found.map(|(_, json)| json).or(field.default.as_ref());
+            let place = Place::Field(place, &field.name);
+            if let Some(value) = argument(schema, field, written, &place, depth + 1)? {
                 fields.insert(snake_case(&field.name), value);
             }
         }
-        if let Some(unknown) = rest.keys().next() {
-            return Err(unexpected(unknown, &format!("{path}.{unknown}"), declared.fields.keys().map(|name| &**name)));
+        if let Some(unknown) = unknown(object, known, declared.fields.keys()) {
+            return Err(unexpected(unknown, &Place::Field(place, unknown).to_string(), declared.fields.keys()));
         }
         return Ok(Json::Object(fields));
     }
@@ -142,6 +152,8 @@ fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -
             })?;
             Ok(Json::String(found.stored.to_string()))
         }
+        // Any value will do, and nothing is to be made of it.
+        Kind::Scalar(Scalar::Json) => Ok(json.clone()),
         Kind::Scalar(scalar) => {
             let value = coerce(scalar, json).map_err(invalid)?;
             Ok(plain(scalar, value, json))
@@ -153,20 +165,44 @@ fn value(schema: &Schema, ty: &TypeRef, json: &Json, path: &str, depth: usize) -
 /// A coerced value as JSON. Numbers that only their text holds exactly stay as they were sent.
 fn plain(scalar: Scalar, value: Value, json: &Json) -> Json {
     match value {
-        _ if matches!(scalar, Scalar::Json | Scalar::Decimal | Scalar::Float) => json.clone(),
+        _ if matches!(scalar, Scalar::Decimal | Scalar::Float) => json.clone(),
         Value::Text(text) => Json::String(text),
         Value::Int(number) => Json::from(number),
-        Value::Uuid(uuid) => Json::String(uuid.to_string()),
+        Value::Uuid(uuid) => Json::from(&*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => json.clone(),
     }
 }
 
-/// Takes a key out of an object, in the casing of the API or in that of SQL.
-fn taken(object: &mut Map<String, Json>, name: &Name) -> Option<Json> {
-    object.shift_remove(&**name).or_else(|| object.shift_remove(&snake_case(name)))
+/// A member of an object, under its name in the casing of the API or in that of SQL.
+pub fn member<'o>(object: &'o Map<String, Json>, name: &Name) -> Option<(&'o String, &'o Json)> {
+    let is_one_casing = is_snake_case(name);
+    object.get_key_value(&**name).or_else(|| if is_one_casing { None } else { object.get_key_value(&snake_case(name)) })
 }
 
-fn unexpected<'n>(name: &str, path: &str, known: impl Iterator<Item = &'n str> + Clone) -> Error {
-    let hint = did_you_mean(name, known).map(|hint| format!("; {hint}")).unwrap_or_default();
+/// The first member that none of these names means, where so many members were found by them.
+fn unknown<'o, 'n>(
+    object: &'o Map<String, Json>,
+    known: usize,
+    names: impl Iterator<Item = &'n Name> + Clone,
+) -> Option<&'o String> {
+    let is_meant =
+        |key: &&String| names.clone().any(|name| member(object, name).is_some_and(|(found, _)| found == *key));
+    if known < object.len() { object.keys().find(|key| !is_meant(key)) } else { None }
+}
+
+fn unexpected<'n>(name: &str, path: &str, known: impl Iterator<Item = &'n Name> + Clone) -> Error {
+    let hint = did_you_mean(name, known.map(|name| &**name)).map(|hint| format!("; {hint}")).unwrap_or_default();
     Error::invalid(format!("{path} is not known here{hint}")).at(path)
+}
+
+// === impl Place ===
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Argument(name) => f.write_str(name),
+            Place::Field(object, name) => write!(f, "{object}.{name}"),
+            Place::Item(list, position) => write!(f, "{list}[{position}]"),
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::{Base, Block, Expr, ExprType, OrderTerm, Predicate, QualifiedName};
 #[derive(Debug, Clone)]
 pub(super) struct Scope<'s> {
     pub type_name: &'s str,
-    pub fields: &'s indexmap::IndexMap<crate::schema::name::Name, Field>,
+    pub fields: &'s crate::schema::name::ByName<Field>,
     pub place: Place,
     /// Which fields come from a representation instead of from there.
     pub given: Given<'s>,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
-
 use crate::auth::Caller;
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{Filter, Operator};
@@ -11,6 +9,7 @@ use crate::intent::selection::{Selected, Selection, TYPENAME};
 use crate::intent::{Arguments, Asked, Read};
 use crate::schema::catalog::Family;
 use crate::schema::model::{Endpoint, Field as SchemaField, Join, RelationName, Returns, Scalar, TypeDef, TypeRef};
+use crate::schema::name::ByName;
 use crate::schema::{Kind, Schema, Source, source_in};
 
 use super::columns::{SelectList, is_fenced};
@@ -97,7 +96,7 @@ impl<'a> Planner<'a> {
         arguments: &Arguments,
         injected: &[(String, String)],
     ) -> Result<(Root, Shape)> {
-        let empty = IndexMap::new();
+        let empty = ByName::default();
         let fields = match self.schema().kind(&endpoint.item) {
             Kind::Interface(interface) => &interface.fields,
             Kind::Object(_) | Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => &empty,

@@ -1,15 +1,13 @@
 //! Entities: which types are looked up by which keys, and where the parts of a key are stored.
 
-use indexmap::IndexMap;
-
 use super::catalog::{Family, PgType};
 use super::field_set::{self, Selected};
 use super::model::{Field, Model, RelationName, Scalar, TypeDef, TypeRef};
-use super::name::Name;
+use super::name::{ByName, Name};
 use super::{Kind, Schema, Source};
 
 /// The entities of a schema, by the name of their type.
-pub type Entities = IndexMap<Name, Entity>;
+pub type Entities = ByName<Entity>;
 
 /// A type that others refer to by a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +59,7 @@ pub struct KeyType {
 
 /// Every type and interface that has a key.
 pub fn entities(model: &Model) -> Entities {
-    let mut found = Entities::new();
+    let mut found = Entities::default();
     for object in model.types.values() {
         let keys = object.keys.iter().filter_map(|key| {
             let is_resolvable = key.resolvable && object.relation.is_some();

@@ -20,13 +20,13 @@ pub mod model;
 pub mod name;
 pub mod routes;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
 use call::Call;
 use catalog::{Catalog, Family, PgType, Relation};
 use entities::{Entities, Entity};
 use model::{Endpoint, EnumDef, Field, Inject, InterfaceDef, Model, RelationName, Scalar, TypeDef, UnionDef};
-use name::Name;
+use name::ByName;
 
 /// The bound schema.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Schema {
     grants: IndexSet<Grant>,
     entities: Entities,
     /// How each mutation calls its function, where the catalog has a function that fits.
-    calls: IndexMap<Name, Call>,
+    calls: ByName<Call>,
 }
 
 /// What the schema asks for somewhere: a role, a scope, or that a claim is there.
@@ -84,7 +84,7 @@ impl Schema {
     /// A schema whose relations nobody has looked at: every one is taken to hold `id` and `data`.
     pub fn assumed(model: Model) -> Schema {
         let (grants, entities) = (grants_of(&model), entities::entities(&model));
-        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: IndexMap::new() }
+        Schema { model, catalog: Catalog::default(), assumed: true, grants, entities, calls: ByName::default() }
     }
 
     pub fn model(&self) -> &Model {

@@ -6,24 +6,24 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::name::Name;
+use super::name::{ByName, Name};
 
 /// Everything that one service exposes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// `[project] name`; names the gRPC package and the subgraph.
     pub service: String,
-    pub types: IndexMap<Name, TypeDef>,
-    pub interfaces: IndexMap<Name, InterfaceDef>,
-    pub unions: IndexMap<Name, UnionDef>,
-    pub enums: IndexMap<Name, EnumDef>,
-    pub inputs: IndexMap<Name, InputDef>,
-    pub scalars: IndexMap<Name, ScalarDef>,
-    pub queries: IndexMap<Name, Endpoint>,
-    pub mutations: IndexMap<Name, Endpoint>,
-    pub subscriptions: IndexMap<Name, Endpoint>,
+    pub types: ByName<TypeDef>,
+    pub interfaces: ByName<InterfaceDef>,
+    pub unions: ByName<UnionDef>,
+    pub enums: ByName<EnumDef>,
+    pub inputs: ByName<InputDef>,
+    pub scalars: ByName<ScalarDef>,
+    pub queries: ByName<Endpoint>,
+    pub mutations: ByName<Endpoint>,
+    pub subscriptions: ByName<Endpoint>,
     /// Custom directives, those that are only used included.
-    pub directives: IndexMap<Name, DirectiveDef>,
+    pub directives: ByName<DirectiveDef>,
     pub federation: Option<Federation>,
     /// What every query injects unless it says otherwise; it guards entities that no query returns.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
@@ -76,7 +76,7 @@ pub struct TypeDef {
     pub relation: Option<RelationName>,
     /// The jsonb column of the relation, usually `data`.
     pub data_column: String,
-    pub fields: IndexMap<Name, Field>,
+    pub fields: ByName<Field>,
     pub implements: Vec<Name>,
     pub relay: bool,
     pub is_error: bool,
@@ -111,7 +111,7 @@ pub struct Directive {
 pub struct DirectiveDef {
     pub name: Name,
     pub description: Option<String>,
-    pub arguments: IndexMap<Name, Argument>,
+    pub arguments: ByName<Argument>,
     pub repeatable: bool,
     /// `OBJECT`, `FIELD_DEFINITION`, …
     pub locations: Vec<String>,
@@ -165,7 +165,7 @@ pub struct InterfaceDef {
     pub name: Name,
     pub description: Option<String>,
     pub relation: Option<RelationName>,
-    pub fields: IndexMap<Name, Field>,
+    pub fields: ByName<Field>,
     pub keys: Vec<Key>,
 }
 
@@ -204,7 +204,7 @@ pub struct ScalarDef {
 pub struct InputDef {
     pub name: Name,
     pub description: Option<String>,
-    pub fields: IndexMap<Name, Argument>,
+    pub fields: ByName<Argument>,
 }
 
 /// One root field, which is also one route and one RPC.
@@ -222,7 +222,7 @@ pub struct Endpoint {
     pub source: Option<RelationName>,
     pub data_column: String,
     /// Every argument of the API, those of `auto_params` and relay paging included.
-    pub arguments: IndexMap<Name, Argument>,
+    pub arguments: ByName<Argument>,
     /// Arguments that come from the caller's claims, never from the request.
     pub inject: IndexMap<String, Inject>,
     pub requires_role: Option<String>,

@@ -1,10 +1,12 @@
 //! gRPC requests, told apart by their content type: every answer is one that gRPC clients understand.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
 use futures_util::{FutureExt, StreamExt};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 
 use super::connections::Peer;
@@ -18,7 +20,7 @@ use crate::problem::Problem;
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
 use crate::transport::grpc::describe::ServiceNames;
-use crate::transport::grpc::{Grpc, Options, is_grpc, refusal, translated};
+use crate::transport::grpc::{Grpc, Options, is_grpc, is_web, refusal, translated};
 
 /// What operators look at, as at `/ready`: they have no token.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -47,42 +49,51 @@ pub fn grpc(config: &Config, schema: &Schema, lock: Option<&Lock>) -> Result<Opt
 }
 
 /// Whether a request is for this wire: by its content type, or by a path that no other wire has.
-pub fn takes(status: &Status, request: &Request<Body>) -> bool {
-    is_grpc(request.headers()) || is_served(status, request.uri().path())
+pub fn takes(status: &Status, parts: &Parts) -> bool {
+    is_grpc(&parts.headers) || is_served(status, parts.uri.path())
 }
 
 /// Answers one request; a panic becomes an `INTERNAL` status of this request alone.
-pub async fn answer(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
-    if is_preflight(&request) {
+pub async fn answer(status: &Status, peer: &Peer, parts: &Parts, body: Body, observer: &Observer) -> Response<Body> {
+    if is_preflight(parts) {
         return super::service::preflight();
     }
-    if !is_grpc(request.headers()) {
+    if !is_grpc(&parts.headers) {
         // What gRPC over HTTP/2 asks for where there is no client that could read a status of gRPC.
-        let path = request.uri().path();
+        let path = parts.uri.path();
         let message = format!("{path} is a method of gRPC: ask it with a gRPC client (content-type: application/grpc)");
         return super::service::failure(Code::UnsupportedMediaType, &message);
     }
-    let answer = async |request| match AssertUnwindSafe(route(status, peer, request, observer)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
-            refusal(&error, observer.id())
-        }
+    if !is_web(&parts.headers) {
+        return guarded(status, peer, parts, body, observer).await;
+    }
+    let answer = async |request: Request<Body>| {
+        let (parts, body) = request.into_parts();
+        guarded(status, peer, &parts, body, observer).await
     };
-    translated(request, answer).await
+    Box::pin(translated(Request::from_parts(parts.clone(), body), answer)).await
 }
 
-async fn route(status: &Status, peer: &Peer, request: Request<Body>, observer: &Observer) -> Response<Body> {
+async fn guarded(status: &Status, peer: &Peer, parts: &Parts, body: Body, observer: &Observer) -> Response<Body> {
+    let routed = pin!(route(status, peer, parts, body, observer));
+    AssertUnwindSafe(routed).catch_unwind().await.unwrap_or_else(|_| {
+        let error = Error::new(Stage::Execute, Code::Internal, "the request failed").because("a request panicked");
+        refusal(&error, observer.id())
+    })
+}
+
+async fn route(status: &Status, peer: &Peer, parts: &Parts, body: Body, observer: &Observer) -> Response<Body> {
     let id = observer.id();
     let refused = |code, message: &str| refusal(&Error::new(Stage::Decode, code, message), id);
-    let path = request.uri().path();
+    let path = parts.uri.path();
     let (service, whole) = match status {
         Status::Unready(_) if path.starts_with(HEALTH) => (None, None),
         Status::Unready(_) => return refused(Code::Unavailable, NOT_READY),
         Status::Ready(service) => (Some(service), service.faces.whole().grpc.as_ref()),
     };
     if path.starts_with(HEALTH) && (service.is_none() || whole.is_some()) {
-        return health::answer(peer.state.clone(), peer.stopped.clone(), request).await;
+        let request = Request::from_parts(parts.clone(), body);
+        return Box::pin(health::answer(peer.state.clone(), peer.stopped.clone(), request)).await;
     }
     let (Some(service), Some(whole)) = (service, whole) else {
         return refused(Code::Unimplemented, "gRPC is switched off ([grpc] enabled)");
@@ -90,12 +101,12 @@ async fn route(status: &Status, peer: &Peer, request: Request<Body>, observer: &
     if let Err(error) = service.admits(peer) {
         return refusal(&error, id);
     }
-    let request = if path.starts_with(REFLECTION) { until_stopped(request, peer) } else { request };
-    match service.heard(peer.address, request.method(), request.headers()).await {
+    let body = if path.starts_with(REFLECTION) { until_stopped(body, peer) } else { body };
+    match service.heard(peer.address, &parts.method, &parts.headers).await {
         Ok((caller, wires)) => {
             let grpc = wires.grpc.as_ref().unwrap_or(whole);
             let caller = caller.observed_by(observer.clone());
-            let response = grpc.serve(&service.engine, &caller, request, id).await;
+            let response = grpc.serve(&service.engine, &caller, parts, body, id).await;
             messages(response, &peer.hurry, |error| trailers(error, id))
         }
         Err(turned_away) => refusal(&turned_away.error, id),
@@ -109,16 +120,15 @@ fn trailers(error: &Error, id: &str) -> HeaderMap {
     headers
 }
 
-/// A request whose messages end when the server stops, so that its answer does.
-fn until_stopped(request: Request<Body>, peer: &Peer) -> Request<Body> {
+/// A body whose messages end when the server stops, so that its answer does.
+fn until_stopped(body: Body, peer: &Peer) -> Body {
     let mut stopped = peer.stopped.clone();
     let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-    request.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(stop))))
+    Body::from_stream(body.into_data_stream().take_until(Box::pin(stop)))
 }
 
-fn is_preflight(request: &Request<Body>) -> bool {
-    let asks = |headers: &HeaderMap| headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    request.method() == Method::OPTIONS && asks(request.headers())
+fn is_preflight(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn is_served(status: &Status, path: &str) -> bool {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::FutureExt;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use serde_json::{Value as Json, json};
@@ -30,9 +31,9 @@ use crate::error::{Code, Error, Stage};
 use crate::observe::{Beginning, Metrics, Observer, Transport};
 use crate::telemetry;
 use crate::transport::graphql::Graphql;
-use crate::transport::rest::{Rest, takes_lines};
+use crate::transport::rest::takes_lines;
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What callers are told while there is nothing to serve. The reason may quote the database: it is in the log, and at
@@ -53,15 +54,21 @@ pub(super) struct TurnedAway {
 }
 
 /// Answers one request.
+///
+/// What its head says is lent from here to everybody below, and the large futures are pinned where they are made: what
+/// is handed on by value is held twice, and copied, at each of the dozen steps that lead to PostgreSQL.
 pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
     let open = Open::begin(peer);
     let peer = open.peer();
     let status = peer.state.status();
     let config = status.config(&peer.state.config);
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let transport = transport(&status, config, &request);
-    let observer = begin(transport, config, &peer.state.metrics, &request);
-    let mut response = served(transport, &status, peer, request, &observer).instrument(observer.span()).await;
+    let transport = transport(&status, config, &parts);
+    let observer = begin(transport, config, &peer.state.metrics, &parts);
+    let mut response = {
+        let served = pin!(served(transport, &status, peer, &parts, body, &observer));
+        served.instrument(observer.span()).await
+    };
     if let Some(code) = response.extensions().get::<Code>() {
         observer.failed(*code);
     }
@@ -69,7 +76,9 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
     if let Some(name) = observer.name() {
         telemetry::rename(&observer.span(), name);
     }
-    if let Ok(value) = HeaderValue::try_from(observer.id()) {
+    if let Ok(mut value) = HeaderValue::try_from(observer.id()) {
+        // HTTP/2 would remember each of them for the answers to come, and look through all that it remembers.
+        value.set_sensitive(true);
         response.headers_mut().insert(REQUEST_ID, value);
     }
     if config.telemetry.server_timing
@@ -78,28 +87,28 @@ pub async fn answer(peer: Arc<Peer>, request: Request<Body>) -> Result<Response<
         response.headers_mut().extend(HeaderValue::try_from(timing).map(|value| (SERVER_TIMING, value)));
     }
     let mut response = watched(response, observer);
-    allow_origin(config, origin, response.headers_mut());
+    allow_origin(config, parts.headers.get(header::ORIGIN), response.headers_mut());
     Ok(held(response, open))
 }
 
 /// Begins to observe a request.
-fn begin(transport: Transport, config: &Config, metrics: &Arc<Metrics>, request: &Request<Body>) -> Observer {
-    let id = request_id(request.headers());
-    let span = trace_context::span(request, transport, config.server.tls.is_some(), &id);
-    let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, request.headers()));
-    let (method, traceparent) = (request.method().clone(), traceparent.flatten());
+fn begin(transport: Transport, config: &Config, metrics: &Arc<Metrics>, parts: &Parts) -> Observer {
+    let id = request_id(&parts.headers);
+    let span = trace_context::span(parts, transport, config.server.tls.is_some(), &id);
+    let traceparent = config.telemetry.sql_comment.then(|| trace_context::traceparent(&span, &parts.headers));
+    let (method, traceparent) = (parts.method.clone(), traceparent.flatten());
     Observer::begin(metrics, Beginning { transport, method, id, span, traceparent })
 }
 
 /// Which wire a request belongs to.
-fn transport(status: &Status, config: &Config, request: &Request<Body>) -> Transport {
+fn transport(status: &Status, config: &Config, parts: &Parts) -> Transport {
     #[cfg(feature = "grpc-transport")]
-    if super::grpc::takes(status, request) {
+    if super::grpc::takes(status, parts) {
         return Transport::Grpc;
     }
     #[cfg(not(feature = "grpc-transport"))]
     let _ = status;
-    let path = request.uri().path();
+    let path = parts.uri.path();
     let is_below =
         |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if config.rest.enabled && is_below(&config.rest.path) {
@@ -129,25 +138,27 @@ async fn served(
     transport: Transport,
     status: &Status,
     peer: &Peer,
-    request: Request<Body>,
+    parts: &Parts,
+    body: Body,
     observer: &Observer,
 ) -> Response<Body> {
     let headers_max = peer.state.config.server.connections.headers_max;
     // Of HTTP/1.1, such a head does not come so far.
-    if request.headers().len() > headers_max {
+    if parts.headers.len() > headers_max {
         let message = format!("more than {headers_max} headers ([server] max_headers)");
         return failure(Code::PayloadTooLarge, &message);
     }
     #[cfg(feature = "grpc-transport")]
     if transport == Transport::Grpc {
         // On the heap: answers of this wire would make room for those of the others, and be copied with them.
-        return Box::pin(super::grpc::answer(status, peer, request, observer)).await;
+        return Box::pin(super::grpc::answer(status, peer, parts, body, observer)).await;
     }
     let id = observer.id();
     let config = status.config(&peer.state.config);
-    let timeout = if takes_lines(&request) { Duration::MAX } else { config.server.request_timeout };
-    let mut routed = pin!(AssertUnwindSafe(route(transport, status, config, peer, request, observer)).catch_unwind());
-    match tokio::time::timeout(timeout, routed.as_mut()).await {
+    let is_open = transport == Transport::Rest && takes_lines(parts);
+    let timeout = if is_open { Duration::MAX } else { config.server.request_timeout };
+    let routed = pin!(route(transport, status, config, peer, (parts, body), observer));
+    match tokio::time::timeout(timeout, AssertUnwindSafe(routed).catch_unwind()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request_id = id, "a request panicked");
@@ -162,11 +173,11 @@ async fn route(
     status: &Status,
     config: &Config,
     peer: &Peer,
-    request: Request<Body>,
+    (parts, body): (&Parts, Body),
     observer: &Observer,
 ) -> Response<Body> {
     let id = observer.id();
-    let path = request.uri().path();
+    let path = parts.uri.path();
     match path {
         "/health" => return health(status),
         "/ready" => return ready(status).await,
@@ -175,29 +186,36 @@ async fn route(
     }
     let service = match status {
         // A browser asks without a token whether it may send one.
-        _ if request.method() == Method::OPTIONS && wire == Transport::Graphql => return preflight(),
+        _ if parts.method == Method::OPTIONS && wire == Transport::Graphql => return preflight(),
         Status::Ready(service) => service,
         Status::Unready(_) if wire != Transport::Other => return failure(Code::Unavailable, NOT_READY),
         Status::Unready(_) => return nothing(path, config),
     };
     if let Err(error) = service.admits(peer) {
         let turned_away = TurnedAway { error, challenge: None };
-        return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id);
+        return turn_away(service.faces.whole(), wire, &parts.headers, turned_away, id);
     }
-    let (caller, wires) = match service.heard(peer.address, request.method(), request.headers()).await {
+    let (caller, wires) = match service.heard(peer.address, &parts.method, &parts.headers).await {
         Ok((caller, wires)) => (caller.observed_by(observer.clone()), wires),
-        Err(turned_away) => return turn_away(service.faces.whole(), wire, request.headers(), turned_away, id),
+        Err(turned_away) => return turn_away(service.faces.whole(), wire, &parts.headers, turned_away, id),
     };
-    if let Some(encoding) = compression(request.headers()) {
+    if let Some(encoding) = compression(&parts.headers) {
         let message = format!("content-encoding: {encoding} is not taken; send the body as it is");
         let error = Error::new(Stage::Decode, Code::UnsupportedMediaType, message);
-        let mut response = refuse(&wires, wire, request.headers(), error, id);
+        let mut response = refuse(&wires, wire, &parts.headers, error, id);
         response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         return response;
     }
     match wire {
-        Transport::Graphql => graphql_route(service, &wires.graphql, &caller, request, id).await,
-        Transport::Rest => lines(rest_route(service, wires.rest.as_ref(), &caller, request, id).await, &peer.hurry),
+        Transport::Graphql => match path.strip_prefix(wires.graphql.path()) {
+            Some("") => wires.graphql.serve(&service.engine, &caller, parts, body, id).await,
+            Some(below) => asset(&wires.graphql, below, path),
+            None => nothing(path, config),
+        },
+        Transport::Rest => match &wires.rest {
+            Some(rest) => lines(rest.serve(&service.engine, &caller, parts, body, id).await, &peer.hurry),
+            None => failure(Code::NotFound, &format!("there is nothing at {path}")),
+        },
         Transport::Grpc | Transport::Other => nothing(path, config),
     }
 }
@@ -272,32 +290,10 @@ fn nothing(path: &str, config: &Config) -> Response<Body> {
     }
 }
 
-async fn rest_route(
-    service: &Service,
-    rest: Option<&Rest>,
-    caller: &Caller,
-    request: Request<Body>,
-    id: &str,
-) -> Response<Body> {
-    let Some(rest) = rest else {
-        return failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path()));
-    };
-    rest.serve(&service.engine, caller, request, id).await
-}
-
-async fn graphql_route(
-    service: &Service,
-    graphql: &Graphql,
-    caller: &Caller,
-    request: Request<Body>,
-    id: &str,
-) -> Response<Body> {
-    let below = request.uri().path().strip_prefix(graphql.path()).unwrap_or_default();
-    if below.is_empty() {
-        return graphql.serve(&service.engine, caller, request, id).await;
-    }
+/// A file of the page below GraphQL's path.
+fn asset(graphql: &Graphql, below: &str, path: &str) -> Response<Body> {
     let asset = below.strip_prefix("/graphiql/").and_then(|name| graphql.asset(name));
-    asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {}", request.uri().path())))
+    asset.unwrap_or_else(|| failure(Code::NotFound, &format!("there is nothing at {path}")))
 }
 
 /// Alive, whatever the database does.
@@ -382,15 +378,15 @@ fn allowed_headers(config: &Config) -> HeaderValue {
 }
 
 /// CORS for the origins of the configuration.
-fn allow_origin(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+fn allow_origin(config: &Config, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     let origins = &config.server.cors_origins;
     let Some(origin) = origin.filter(|_| !origins.is_empty()) else { return };
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    let is_allowed = origins.iter().any(|allowed| allowed == "*" || origin == allowed.as_str());
+    let is_allowed = origins.iter().any(|allowed| allowed == "*" || *origin == allowed.as_str());
     if !is_allowed {
         return;
     }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),

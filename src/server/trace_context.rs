@@ -1,14 +1,14 @@
 //! The trace that a request belongs to, as its caller says by W3C Trace Context: spans continue it.
 
-use axum::body::Body;
-use http::{HeaderMap, Request, Version};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Version};
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::observe::Transport;
 use crate::telemetry;
 
-const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a `traceparent` says: `00-<trace>-<parent>-<flags>`, in hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ struct TraceParent<'h> {
 
 /// The span of one request, by the semantic conventions for HTTP, RPC and GraphQL. What is empty is said by who finds it
 /// out. Paths stand here only where they hold no values.
-pub fn span(request: &Request<Body>, transport: Transport, is_tls: bool, request_id: &str) -> Span {
+pub fn span(parts: &Parts, transport: Transport, is_tls: bool, request_id: &str) -> Span {
     let span = tracing::debug_span!(
         "request",
         request_id,
@@ -29,7 +29,7 @@ pub fn span(request: &Request<Body>, transport: Transport, is_tls: bool, request
         otel.kind = "server",
         otel.name = Empty,
         otel.status_code = Empty,
-        http.request.method = request.method().as_str(),
+        http.request.method = parts.method.as_str(),
         http.response.status_code = Empty,
         http.route = Empty,
         url.path = Empty,
@@ -46,11 +46,11 @@ pub fn span(request: &Request<Body>, transport: Transport, is_tls: bool, request
     if span.is_disabled() {
         return span;
     }
-    if let Some(parent) = sent(request.headers()) {
+    if let Some(parent) = sent(&parts.headers) {
         span.record("trace_id", parent.trace_id).record("parent_id", parent.parent_id);
-        telemetry::follow(&span, request.headers());
+        telemetry::follow(&span, &parts.headers);
     }
-    let (method, path) = (request.method(), request.uri().path());
+    let (method, path) = (&parts.method, parts.uri.path());
     match transport {
         Transport::Graphql => {
             span.record("otel.name", format!("{method} {path}")).record("url.path", path).record("http.route", path);
@@ -60,7 +60,7 @@ pub fn span(request: &Request<Body>, transport: Transport, is_tls: bool, request
         }
         Transport::Rest | Transport::Other => _ = span.record("otel.name", method.as_str()),
     }
-    let version = match request.version() {
+    let version = match parts.version {
         Version::HTTP_2 => "2",
         Version::HTTP_10 => "1.0",
         _ => "1.1",
@@ -102,7 +102,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    use http::HeaderValue;
+    use http::{HeaderValue, Request};
 
     use super::*;
 
@@ -160,12 +160,12 @@ mod tests {
             .with_ansi(false)
             .with_writer(move || to.clone())
             .finish();
-        let mut request = Request::new(Body::empty());
-        let untraced = Request::new(Body::empty());
+        let (mut traced, ()) = Request::new(()).into_parts();
+        let (untraced, ()) = Request::new(()).into_parts();
         let header = HeaderValue::try_from(format!("00-{TRACE}-{PARENT}-01")).unwrap();
-        request.headers_mut().insert(TRACEPARENT, header);
+        traced.headers.insert(TRACEPARENT, header);
         tracing::subscriber::with_default(subscriber, || {
-            span(&request, Transport::Rest, false, "r1").in_scope(|| tracing::error!("something failed"));
+            span(&traced, Transport::Rest, false, "r1").in_scope(|| tracing::error!("something failed"));
             span(&untraced, Transport::Rest, false, "r2").in_scope(|| tracing::error!("something else"));
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

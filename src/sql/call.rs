@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use indexmap::IndexMap;
+use serde_json::Value as Json;
 
 use super::Statement;
 use super::bind::{BindKind, Param};
@@ -90,9 +91,7 @@ impl Argument {
 
     fn parameter(&self, input: &Input, is_batch: bool) -> Result<Param> {
         let (value, path) = match &self.from {
-            From::Object { spread, without } => {
-                return Ok(Param::Text(whole(input, spread, without).to_string()));
-            }
+            From::Object { spread, without } => return Ok(Param::Text(whole(input, spread, without))),
             From::Value(path) => (value_at(input, path), path),
         };
         let wrong = |reason: String| {
@@ -119,21 +118,22 @@ fn text_of(json: &Json) -> Result<Param, String> {
 }
 
 /// The whole input as one object; what the request cannot say, claims, comes last and wins.
-fn whole(input: &Input, spread: &[String], without: &[String]) -> Json {
-    let mut object = Map::new();
+fn whole(input: &Input, spread: &[String], without: &[String]) -> String {
+    let mut object: IndexMap<&String, &Json, ahash::RandomState> = IndexMap::default();
     for (name, value) in input {
         match value {
-            Json::Object(fields) if spread.contains(name) => object.extend(fields.clone()),
+            Json::Object(fields) if spread.contains(name) => object.extend(fields),
             _ => {}
         }
     }
     for (name, value) in input {
         let is_spread = spread.contains(name) && value.is_object();
         if !is_spread && !without.contains(name) {
-            object.insert(name.clone(), value.clone());
+            object.insert(name, value);
         }
     }
-    Json::Object(object)
+    // Texts under texts: nothing that could not be written.
+    serde_json::to_string(&object).unwrap_or_default()
 }
 
 fn value_of(json: &Json) -> Value {

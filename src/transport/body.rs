@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use futures_util::poll;
+use http::{HeaderMap, header};
+use http_body::Frame;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::error::{Code, Error, Result, Stage};
@@ -39,14 +42,42 @@ pub struct Budget {
 /// Reads a whole body of so many bytes at most, within a time.
 pub async fn read(body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes> {
     let refused = |code, message: String| Error::new(Stage::Decode, code, message);
-    let collected = in_time(Limited::new(body, bytes_max).collect(), patience).await?;
-    collected.map(|collected| collected.to_bytes()).map_err(|error| match error.is::<LengthLimitError>() {
+    let read = in_time(whole(Limited::new(body, bytes_max)), patience).await?;
+    read.map_err(|error| match error.is::<LengthLimitError>() {
         true => {
             let message = format!("the body is larger than {bytes_max} bytes ([server] max_body_bytes)");
             refused(Code::PayloadTooLarge, message)
         }
         false => refused(Code::InvalidArgument, "the body ended early".to_owned()),
     })
+}
+
+/// All pieces of a body together; the only one, as most are, is handed on as it came.
+async fn whole(mut body: Limited<Body>) -> std::result::Result<Bytes, BoxError> {
+    let first = loop {
+        match body.frame().await.transpose()?.map(Frame::into_data) {
+            Some(Ok(data)) => break data,
+            Some(Err(_)) => {}
+            None => return Ok(Bytes::new()),
+        }
+    };
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let rest = body.collect().await?.to_bytes();
+    Ok(if rest.is_empty() { first } else { [first, rest].concat().into() })
+}
+
+/// Whether the headers say that the body is JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    const JSON: &str = "application/json";
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if value == JSON {
+        return true;
+    }
+    let (name, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let parameters = parameters.to_ascii_lowercase();
+    name.trim().eq_ignore_ascii_case(JSON) && (!parameters.contains("charset=") || parameters.contains("utf-8"))
 }
 
 /// What a client has to send, within a time. Most of it has arrived already: a timer is made only for the rest.

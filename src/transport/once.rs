@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -12,7 +12,8 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Once, OnceKey};
 
 /// The header of a request; of an answer that was given before it says so.
-pub const KEY: &str = "idempotency-key";
+pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const KEY_OF_GRPC: HeaderName = HeaderName::from_static("idempotency_key");
 pub const REPLAYED: HeaderValue = HeaderValue::from_static("replayed=true");
 
 const LENGTH_MAX: usize = 255;
@@ -31,14 +32,19 @@ pub struct Under {
 impl Under {
     /// The key that a request sends, if any; gRPC clients may write it with an underscore. It belongs to the subject
     /// of the token and to what is asked.
-    pub fn of(headers: &HeaderMap, what: &str, caller: &Caller, ttl: Duration) -> Result<Option<Under>> {
-        let Some(value) = headers.get(KEY).or_else(|| headers.get("idempotency_key")) else { return Ok(None) };
+    pub fn of(
+        headers: &HeaderMap,
+        what: impl FnOnce() -> String,
+        caller: &Caller,
+        ttl: Duration,
+    ) -> Result<Option<Under>> {
+        let Some(value) = headers.get(KEY).or_else(|| headers.get(KEY_OF_GRPC)) else { return Ok(None) };
         let name = value.to_str().unwrap_or_default().trim();
         if name.is_empty() || name.len() > LENGTH_MAX {
             let message = format!("a key has 1 to {LENGTH_MAX} visible ASCII characters");
             return Err(Error::invalid(message).at("Idempotency-Key"));
         }
-        let scope = format!("{what}\n{}", caller.claim("sub").unwrap_or_default());
+        let scope = format!("{}\n{}", what(), caller.claim("sub").unwrap_or_default());
         Ok(Some(Under { name: name.to_owned(), scope, marks: caller.marks(), ttl }))
     }
 

@@ -171,7 +171,8 @@ async fn ask(
 ) -> String {
     let body = json!({"query": query, "variables": variables}).to_string();
     let request = http::Request::post("/graphql").header("content-type", "application/json");
-    let response = wire.serve(engine, caller, request.body(Body::from(body)).unwrap(), "a-request").await;
+    let (parts, body) = request.body(Body::from(body)).unwrap().into_parts();
+    let response = wire.serve(engine, caller, &parts, body, "a-request").await;
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.into()).unwrap()
 }

@@ -30,8 +30,7 @@ fn selection(fields: &[&str]) -> Selection {
 fn batch(engine: &Engine, name: &str, fields: &[&str], calls: &[Json]) -> Mutate {
     let schema = engine.schema();
     let mutation = schema.mutation(name).unwrap();
-    let declared: Vec<_> = mutation.arguments.values().collect();
-    let call = |call: &Json| input_of(&schema, &declared, call.as_object().unwrap().clone()).unwrap();
+    let call = |call: &Json| input_of(&schema, mutation, call.as_object().unwrap()).unwrap();
     let selection = if fields.is_empty() { Selection::Leaf } else { selection(fields) };
     Mutate {
         form: Arc::new(Form::new(name.into(), selection)),

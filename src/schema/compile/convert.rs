@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::super::authoring::{self, Document, Kind, Operation};
 use super::super::check::{self, Index, Known, NAMED_STRINGS};
 use super::super::model::{
@@ -12,7 +10,7 @@ use super::super::model::{
     InterfaceDef, Join, Key, Model, OnDeny, RelationName, RestRoute, Returns, Scalar, ScalarDef, TypeDef, TypeRef,
     UnionDef,
 };
-use super::super::name::{Name, camel_case, snake_case};
+use super::super::name::{ByName, Name, camel_case, snake_case};
 use super::role_of;
 
 pub fn model(document: &Document, service: &str) -> Model {
@@ -38,7 +36,7 @@ pub fn model(document: &Document, service: &str) -> Model {
     }
 }
 
-fn by_name<T>(items: impl Iterator<Item = T>, name: impl Fn(&T) -> &Name) -> IndexMap<Name, T> {
+fn by_name<T>(items: impl Iterator<Item = T>, name: impl Fn(&T) -> &Name) -> ByName<T> {
     items.map(|item| (name(&item).clone(), item)).collect()
 }
 
@@ -247,7 +245,7 @@ fn route(rest: &RestRoute, operation: &Operation) -> RestRoute {
 }
 
 /// The declared arguments, then those that `auto_params` and paging add.
-fn arguments(operation: &Operation, index: &Index) -> IndexMap<Name, Argument> {
+fn arguments(operation: &Operation, index: &Index) -> ByName<Argument> {
     let is_page = |role: &ArgumentRole| matches!(role, ArgumentRole::Limit | ArgumentRole::Offset);
     let mut arguments: Vec<Argument> = Vec::new();
     for declared in &operation.arguments {

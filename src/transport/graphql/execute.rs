@@ -1,5 +1,6 @@
 //! One operation: its roots side by side through the engine, their values put together in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -196,27 +197,27 @@ impl Exchange<'_> {
                 value.push(self.graphql.service(parts).to_string().as_bytes());
                 return Answer { value: Some(value), errors: Vec::new(), open_secs: None };
             }
-            RootKind::Entities(entities) => return self.entities(root, entities, given, budget).await,
+            RootKind::Entities(entities) => return Box::pin(self.entities(root, entities, given, budget)).await,
             RootKind::Unimplemented => {
                 let message = format!("{} is declared, but this build does not serve it yet", root.key);
                 return self.failed(root, &Error::new(Stage::Decode, Code::Unimplemented, message));
             }
             RootKind::Read { form, sites } => {
                 self.caller.observer().asks(form.name());
-                read(&schema, form, sites, given).map(Intent::Read)
+                match read(&schema, form, sites, given) {
+                    Ok(read) => Intent::Read(read),
+                    Err(error) => return self.failed(root, &error),
+                }
             }
             RootKind::Mutate { form, sites } => {
                 self.caller.observer().asks(form.name());
-                match mutate(&schema, form, sites, given) {
-                    Ok(mutate) => return Box::pin(self.written(root, mutate, asked, budget)).await,
-                    Err(error) => Err(error),
-                }
+                return match mutate(&schema, form, sites, given) {
+                    Ok(mutate) => Box::pin(self.written(root, mutate, asked, budget)).await,
+                    Err(error) => self.failed(root, &error),
+                };
             }
         };
-        match intent {
-            Ok(intent) => self.told(root, self.encoded(&intent, budget).await),
-            Err(error) => self.failed(root, &error),
-        }
+        self.told(root, self.encoded(&intent, budget).await)
     }
 
     /// The value of a root, with what did not fit.
@@ -244,7 +245,7 @@ impl Exchange<'_> {
             let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
             let encoded = {
                 let _timed = self.caller.observer().time(Stage::Encode);
-                encode(outcome, budget).instrument(tracing::debug_span!("encode")).await
+                pin!(encode(outcome, budget)).instrument(tracing::debug_span!("encode")).await
             };
             match encoded {
                 Err(error) if error.can_be_asked_again() && tries > 0 => {

@@ -31,13 +31,14 @@ use apollo_compiler::schema::{Implementers, Name};
 use apollo_compiler::validation::Valid;
 use axum::body::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Response, header};
 use moka::sync::Cache;
 
 use self::document::Document;
 pub use self::document::DocumentLimits;
 use self::forms::{Forms, RootKind, ServicePart, mutate, read as read_intent};
-use self::request::{MediaType, Request, Requests, is_json, wants_html};
+use self::request::{MediaType, Request, Requests, wants_html};
 use self::respond::{Failure, GraphqlError};
 use self::subgraph::extension;
 use self::variables::coerce_variables;
@@ -47,9 +48,10 @@ use crate::error::{Code, Error};
 use crate::federation;
 use crate::federation::batch::REPRESENTATION_BYTES;
 use crate::intent::Intent;
+use crate::recent::Recent;
 use crate::schema::Schema;
 use crate::transport::asset;
-use crate::transport::body::{Budget, Chunks, body_of, read};
+use crate::transport::body::{Budget, Chunks, body_of, is_json, read};
 use crate::transport::once::{self, Under};
 use crate::type_system::{Marks, Spelling, sdl};
 
@@ -59,6 +61,8 @@ use crate::type_system::{Marks, Spelling, sdl};
 const DOCUMENTS_BYTES_MAX: u64 = 2 * 1024 * 1024;
 const PERSISTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const TEXT_WEIGHT_MIN: usize = 512;
+/// Documents of longer texts are not held in front of the cache as well.
+const RECENT_BYTES_MAX: usize = 4 * 1024;
 
 /// Settings of `[graphql]`, and of `[server]` where they concern this wire.
 #[derive(Debug, Clone)]
@@ -91,12 +95,9 @@ pub struct Graphql {
     entity_bytes_max: usize,
     /// What documents are validated against.
     accepted: Valid<TypeSystem>,
-    documents: Cache<Arc<str>, Arc<Document>, ahash::RandomState>,
+    documents: Recent<Arc<str>, Arc<Document>>,
     persisted: Cache<String, Arc<str>>,
 }
-
-/// The parts of an HTTP request that this wire reads.
-pub type HttpRequest = http::Request<Body>;
 
 // === impl Graphql ===
 
@@ -121,10 +122,12 @@ impl Graphql {
             described,
             accepted,
             published,
-            documents: Cache::builder()
-                .max_capacity(DOCUMENTS_BYTES_MAX)
-                .weigher(|text: &Arc<str>, _| text_weight(text))
-                .build_with_hasher(ahash::RandomState::new()),
+            documents: Recent::of(
+                Cache::builder()
+                    .max_capacity(DOCUMENTS_BYTES_MAX)
+                    .weigher(|text: &Arc<str>, _| text_weight(text))
+                    .build_with_hasher(ahash::RandomState::new()),
+            ),
             persisted: Cache::builder()
                 .max_capacity(PERSISTED_BYTES_MAX)
                 .weigher(|_, text: &Arc<str>| text_weight(text))
@@ -138,17 +141,29 @@ impl Graphql {
     }
 
     /// Answers one HTTP request.
-    pub async fn serve(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
-        let is_head = request.method() == Method::HEAD;
-        let mut response = self.answer(engine, caller, request, id).await;
-        if is_head {
+    pub async fn serve(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        parts: &Parts,
+        body: Body,
+        id: &str,
+    ) -> Response<Body> {
+        let mut response = self.answer(engine, caller, parts, body, id).await;
+        if parts.method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
         response
     }
 
-    async fn answer(&self, engine: &Arc<Engine>, caller: &Caller, request: HttpRequest, id: &str) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+    async fn answer(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        parts: &Parts,
+        body: Body,
+        id: &str,
+    ) -> Response<Body> {
         if self.options.playground && wants_html(&parts.method, &parts.headers) {
             return self.page();
         }
@@ -184,7 +199,7 @@ impl Graphql {
         let by_get = parts.method != Method::POST;
         let asks_for_trace = parts.headers.get(trace::HEADER).is_some_and(|format| format == trace::FORMAT);
         let traced = asks_for_trace && !self.service_sdl.is_empty();
-        let under = match Under::of(&parts.headers, "GraphQL", caller, self.options.idempotency_ttl) {
+        let under = match Under::of(&parts.headers, || "GraphQL".to_owned(), caller, self.options.idempotency_ttl) {
             Ok(under) => under,
             Err(error) => return refusal(&Failure::http(error.code, error.message), media),
         };
@@ -241,7 +256,8 @@ impl Graphql {
 
     /// The document of a text: known, or parsed and kept.
     fn document(&self, text: &str) -> Result<Arc<Document>, Failure> {
-        if let Some(document) = self.documents.get(text) {
+        let owned = |text: &str, _: &_| (text.len() <= RECENT_BYTES_MAX).then(|| text.into());
+        if let Some(document) = self.documents.get(text, owned) {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, &self.accepted, self.options.limits)?);

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderName;
 
 use super::execute::Answer;
 use super::forms::Forms;
 use crate::schema::name::Name;
 
 /// The header that asks for a trace, and its value.
-pub const HEADER: &str = "apollo-federation-include-trace";
+pub const HEADER: HeaderName = HeaderName::from_static("apollo-federation-include-trace");
 pub const FORMAT: &str = "ftv1";
 
 /// The trace of one operation while it runs.

@@ -1,5 +1,6 @@
 //! A root that writes: asked for one time only, and under a key once whatever is sent again.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 
 use serde_json::Value as Json;
@@ -44,7 +45,7 @@ impl Exchange<'_> {
         let timed = self.caller.observer().time(Stage::Encode);
         let encoded = match outcome.changes.pop_if(|change| change.is_err()) {
             Some(Err(error)) => Err(error),
-            Some(Ok(_)) | None => encode(outcome, budget).instrument(tracing::debug_span!("encode")).await,
+            Some(Ok(_)) | None => pin!(encode(outcome, budget)).instrument(tracing::debug_span!("encode")).await,
         };
         let answer = self.told(root, encoded);
         drop(timed);

@@ -48,8 +48,7 @@ impl Methods {
             clear(schema, mutation.arguments.values(), &mut given, path, path)?;
         }
         complete(schema, mutation.arguments.values(), &mut given);
-        let declared: Vec<&Argument> = mutation.arguments.values().collect();
-        Ok(Command { input: input_of(schema, &declared, given)?, wanted })
+        Ok(Command { input: input_of(schema, mutation, &given)?, wanted })
     }
 
     /// The intent of calls that want the same.

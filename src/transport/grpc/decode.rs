@@ -21,13 +21,16 @@ const DEPTH_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Decoder {
     messages: Vec<Message>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, usize, ahash::RandomState>,
     enums: Vec<Enum>,
 }
 
+/// By number.
+type Fields = HashMap<u32, Field, ahash::RandomState>;
+
 #[derive(Debug)]
 struct Message {
-    fields: HashMap<u32, Field>,
+    fields: Fields,
     names: Vec<String>,
     is_oneof: bool,
     /// At least one field has to be there.
@@ -79,7 +82,7 @@ enum Raw<'b> {
 
 impl Decoder {
     pub fn new(api: &Api) -> Decoder {
-        let mut decoder = Decoder { messages: Vec::new(), by_name: HashMap::new(), enums: Vec::new() };
+        let mut decoder = Decoder { messages: Vec::new(), by_name: HashMap::default(), enums: Vec::new() };
         let directions = DIRECTIONS
             .iter()
             .enumerate()
@@ -212,7 +215,7 @@ impl Decoder {
                     return Err(broken(&path));
                 }
             } else {
-                into.insert(field.source.to_string(), self.value(field.kind, raw, &path, depth)?);
+                into.insert(String::from(&*field.source), self.value(field.kind, raw, &path, depth)?);
             }
         }
         if message.needs_content && into.is_empty() {
@@ -297,7 +300,7 @@ impl Decoder {
     fn enum_value(&self, at: usize, number: i64, path: &str) -> Result<Json> {
         let declared = &self.enums[at];
         if let Some((_, source)) = declared.values.get(&number) {
-            return Ok(Json::String(source.to_string()));
+            return Ok(Json::from(&**source));
         }
         let mut known: Vec<(&i64, &String)> =
             declared.values.iter().map(|(number, (name, _))| (number, name)).collect();
@@ -309,7 +312,7 @@ impl Decoder {
 }
 
 impl Message {
-    fn new(fields: HashMap<u32, Field>, is_oneof: bool, needs_content: bool) -> Message {
+    fn new(fields: Fields, is_oneof: bool, needs_content: bool) -> Message {
         let mut known: Vec<(&u32, &Field)> = fields.iter().collect();
         known.sort_by_key(|(number, _)| **number);
         let names = known.into_iter().map(|(_, field)| field.name.clone()).collect();

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use axum::body::Body;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 
 use crate::error::{Code, Error, Result, Stage};
@@ -20,6 +20,10 @@ pub const HEADER_BYTES: usize = 5;
 const COMPRESSED_BYTES_MIN: usize = 1024;
 
 const ZSTD_LEVEL: i32 = 1;
+
+/// How a message is compressed, and how those of the answer may be.
+pub const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// How messages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub const ACCEPTED: &str = "identity,gzip,zstd";
 impl Encoding {
     /// The encoding of a request's message.
     pub fn of_request(headers: &HeaderMap) -> Result<Encoding> {
-        let name = headers.get("grpc-encoding").map_or(Ok("identity"), |value| value.to_str()).unwrap_or("?");
+        let name = headers.get(GRPC_ENCODING).map_or(Ok("identity"), |value| value.to_str()).unwrap_or("?");
         Encoding::parse(name).ok_or_else(|| {
             let message = format!("the encoding {name} is not known; it may be one of {ACCEPTED}");
             Error::new(Stage::Decode, Code::Unimplemented, message)
@@ -47,7 +51,7 @@ impl Encoding {
     /// The encoding of the answer: that of the request, else the one that the client names first. Many
     /// clients name every encoding that they can read behind `identity`, and are better served without.
     pub fn of_response(headers: &HeaderMap, request: Encoding) -> Encoding {
-        let accepted = headers.get("grpc-accept-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accepted = headers.get(GRPC_ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut names = accepted.split(',').map(str::trim);
         if request != Encoding::Identity && names.clone().any(|name| Encoding::parse(name) == Some(request)) {
             return request;

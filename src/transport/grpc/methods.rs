@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use moka::Equivalent;
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
 
@@ -18,6 +19,7 @@ use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::selection::Selection;
 use crate::intent::value::Values;
 use crate::intent::{Arguments, Form, Read};
+use crate::recent::Recent;
 use crate::schema::entities::{Behind, Entity};
 use crate::schema::lock::field_name;
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Scalar, TypeRef};
@@ -29,13 +31,31 @@ pub const ANY_TYPE: &str = "";
 
 /// Masks kept, over all methods.
 const FORMS_MAX: u64 = 2_000;
+/// Forms of masks with more paths are not held in front of the cache as well.
+const RECENT_PATHS_MAX: usize = 64;
 
 /// The methods of one service.
 pub struct Methods {
     pub(super) decoder: Decoder,
-    forms: Cache<(bool, Name, String), Arc<Prepared>, ahash::RandomState>,
+    forms: Recent<FormKey, Arc<Prepared>>,
     entities: Cache<(Name, String), Arc<PreparedEntities>, ahash::RandomState>,
     depth_max: usize,
+}
+
+/// What chooses a form: whether it is that of a mutation, of which endpoint, and its mask.
+#[derive(PartialEq, Eq, Hash)]
+struct FormKey {
+    is_write: bool,
+    endpoint: Name,
+    paths: Vec<String>,
+}
+
+/// The same, borrowed from a request.
+#[derive(Hash)]
+struct FormKeyRef<'a> {
+    is_write: bool,
+    endpoint: &'a Name,
+    paths: &'a [&'a str],
 }
 
 /// A form with the places of its arguments.
@@ -75,7 +95,7 @@ impl Methods {
     pub fn new(api: &Api, depth_max: usize) -> Methods {
         let forms = Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new());
         let entities = Cache::builder().max_capacity(FORMS_MAX).build_with_hasher(ahash::RandomState::new());
-        Methods { decoder: Decoder::new(api), forms, entities, depth_max }
+        Methods { decoder: Decoder::new(api), forms: Recent::of(forms), entities, depth_max }
     }
 
     /// What is asked of the entities of a method, with a mask for those of one type.
@@ -139,14 +159,30 @@ impl Methods {
         let paths: Vec<&str> = if mask.is_some() { paths.collect() } else { by_default.into_iter().collect() };
         // Lists and pages of them read the same, and so do one command and many. A query and a mutation may share
         // a name.
-        let key = (method.kind.is_write(), method.endpoint.clone(), paths.join(","));
-        if let Some(prepared) = self.forms.get(&key) {
+        let key = FormKeyRef { is_write: method.kind.is_write(), endpoint: &method.endpoint, paths: &paths };
+        let is_small = paths.len() <= RECENT_PATHS_MAX;
+        if let Some(prepared) = self.forms.get(&key, |key, _| is_small.then(|| key.owned())) {
             return Ok(prepared);
         }
         let (selection, sites) = select(schema, endpoint, method.kind, &paths, self.depth_max)?;
         let prepared = Arc::new(Prepared { form: Arc::new(Form::new(endpoint.name.clone(), selection)), sites });
-        self.forms.insert(key, prepared.clone());
+        self.forms.insert(key.owned(), prepared.clone());
         Ok(prepared)
+    }
+}
+
+// === impl FormKeyRef ===
+
+impl FormKeyRef<'_> {
+    fn owned(&self) -> FormKey {
+        let paths = self.paths.iter().map(|path| (*path).to_owned());
+        FormKey { is_write: self.is_write, endpoint: self.endpoint.clone(), paths: paths.collect() }
+    }
+}
+
+impl Equivalent<FormKey> for FormKeyRef<'_> {
+    fn equivalent(&self, key: &FormKey) -> bool {
+        self.is_write == key.is_write && *self.endpoint == key.endpoint && *self.paths == *key.paths
     }
 }
 

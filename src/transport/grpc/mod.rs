@@ -45,7 +45,7 @@ mod writes;
 #[cfg(feature = "grpc-transport")]
 pub use self::serve::{Grpc, Options, is_grpc, refusal};
 #[cfg(feature = "grpc-transport")]
-pub use self::web::translated;
+pub use self::web::{is_web, translated};
 
 /// Tells of an error: its request's observer, and the log where it is not the caller's.
 #[cfg(feature = "grpc-transport")]

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
@@ -21,7 +23,7 @@ use super::api::{Api, Method, MethodKind, PAGE_ITEMS};
 use super::body::{DEADLINE, Made, Patience, Streamed, Whole};
 use super::descriptor::file_descriptor_set;
 use super::entities::{UNTYPED, batch_get, resolve, untyped};
-use super::frame::{self, ACCEPTED, Encoding, Incoming};
+use super::frame::{self, ACCEPTED, Encoding, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Incoming};
 use super::methods::Methods;
 use super::rows::{Filled, Messages, Packing, single};
 use super::status::{status, trailers};
@@ -34,6 +36,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::intent::{Intent, Mutate, Read};
 use crate::observe::ENTITIES;
 use crate::problem::{Problem, did_you_mean};
+use crate::recent::Recent;
 use crate::schema::Schema;
 use crate::schema::lock::Lock;
 use crate::transport::body::in_time;
@@ -67,7 +70,7 @@ pub struct Grpc {
     api: Api,
     pub(super) lock: Lock,
     /// By path.
-    paths: HashMap<String, Method>,
+    paths: HashMap<String, Method, ahash::RandomState>,
     pub(super) methods: Methods,
     layouts: Layouts,
     /// Other services, by the beginning of their paths.
@@ -75,7 +78,7 @@ pub struct Grpc {
 }
 
 /// By the address of a statement, which is kept alive beside its layout.
-type Layouts = Cache<usize, Arc<(Outlined, Arc<Layout>)>, ahash::RandomState>;
+type Layouts = Recent<usize, Arc<(Outlined, Arc<Layout>)>>;
 
 /// Whatever keeps a statement alive.
 type Outlined = Arc<dyn std::any::Any + Send + Sync>;
@@ -141,7 +144,9 @@ impl Grpc {
         Ok(Grpc {
             paths: paths.collect(),
             methods: Methods::new(&api, options.depth_max),
-            layouts: Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
+            layouts: Recent::of(
+                Cache::builder().max_capacity(LAYOUTS_MAX).build_with_hasher(ahash::RandomState::new()),
+            ),
             sides,
             lock: lock.clone(),
             api,
@@ -182,16 +187,18 @@ impl Grpc {
         self: &Arc<Self>,
         engine: &Arc<Engine>,
         caller: &Caller,
-        request: Request<Body>,
+        parts: &Parts,
+        body: Body,
         id: &str,
     ) -> Response<Body> {
-        let path = request.uri().path();
+        let path = parts.uri.path();
         if let Some((_, side)) = self.sides.iter().find(|(prefix, _)| path.starts_with(prefix)) {
-            let answered = side.clone().oneshot(request.map(TonicBody::new)).await;
+            let request = Request::from_parts(parts.clone(), TonicBody::new(body));
+            let answered = Box::pin(side.clone().oneshot(request)).await;
             return answered.map_or_else(|never| match never {}, |response| response.map(Body::new));
         }
-        let encoding = Encoding::of_request(request.headers());
-        let mut response = match self.answer(engine, caller, request, &encoding, id).await {
+        let encoding = Encoding::of_request(&parts.headers);
+        let mut response = match self.answer(engine, caller, parts, body, &encoding, id).await {
             Ok(response) => response,
             Err(error) => {
                 report(&error, caller.observer());
@@ -199,7 +206,7 @@ impl Grpc {
             }
         };
         if encoding.is_err() {
-            response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
+            response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
         }
         response
     }
@@ -208,11 +215,11 @@ impl Grpc {
         self: &Arc<Self>,
         engine: &Arc<Engine>,
         caller: &Caller,
-        request: Request<Body>,
+        parts: &Parts,
+        body: Body,
         encoding: &Result<Encoding>,
         id: &str,
     ) -> Result<Response<Body>> {
-        let (parts, body) = request.into_parts();
         let method = self.method(parts.uri.path())?;
         let observer = caller.observer();
         observer.asks(if method.kind.is_of_entities() { ENTITIES } else { &method.endpoint });
@@ -246,11 +253,11 @@ impl Grpc {
             let answer = self.written(&call, incoming)?;
             return Ok(self.respond(&call, answer));
         }
-        let answer = async {
+        let answer = pin!(async {
             let message = in_time(frame::read(body, request_encoding, bytes_max), self.options.body_timeout).await??;
             let _admitted = engine.admission().admit().await?;
             if method.kind == MethodKind::BatchGet {
-                return batch_get(&call, self, &message).await;
+                return Box::pin(batch_get(&call, self, &message)).await;
             }
             let schema = engine.schema_for(caller);
             if method.kind.is_write() {
@@ -258,14 +265,14 @@ impl Grpc {
                 let command = self.methods.command(&schema, method, &message)?;
                 let mutate = self.methods.mutate(&schema, method, &command.wanted, vec![command.input])?;
                 drop(decode);
-                return self.command(&call, mutate, &message).await;
+                return Box::pin(self.command(&call, mutate, &message)).await;
             }
             let read = {
                 let (_timed, _span) = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
                 self.methods.decode(&schema, method, &message)?
             };
             self.ask(&call, read).await
-        };
+        });
         let limit = now + self.options.request_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let answer = tokio::time::timeout_at(until, answer).await.map_err(|_| {
@@ -292,8 +299,11 @@ impl Grpc {
         let intent = Intent::Read(read);
         match self.attempt(call, &intent).await {
             Err(error) if error.can_be_asked_again() => {
-                call.engine.recover(call.caller, seen, &error).await?;
-                self.attempt(call, &intent).await
+                let again = async {
+                    call.engine.recover(call.caller, seen, &error).await?;
+                    self.attempt(call, &intent).await
+                };
+                Box::pin(again).await
             }
             result => result,
         }
@@ -335,7 +345,7 @@ impl Grpc {
         let _timed = call.caller.observer().time(Stage::Encode);
         let layout = self.layout(&outcome)?;
         let (_, mut rows) = outcome.into_parts();
-        let single = single(&mut rows, &layout, call.encoding, self.options.message_bytes_max);
+        let single = pin!(single(&mut rows, &layout, call.encoding, self.options.message_bytes_max));
         match single.instrument(tracing::debug_span!("encode")).await? {
             Some(message) => Ok(Answer::Whole(message, None)),
             None => {
@@ -348,7 +358,7 @@ impl Grpc {
     pub(super) fn layout(&self, outcome: &Outcome) -> Result<Arc<Layout>> {
         let statement = outcome.statement();
         let address = Arc::as_ptr(statement) as usize;
-        if let Some(known) = self.layouts.get(&address) {
+        if let Some(known) = self.layouts.get(&address, |address, _| Some(*address)) {
             return Ok(known.1.clone());
         }
         let layout = Layout::new(outcome.shape(), &self.lock).map_err(|missing| {
@@ -388,7 +398,7 @@ fn framed(body: Body, encoding: Encoding) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
     if encoding != Encoding::Identity {
-        response.headers_mut().insert("grpc-encoding", HeaderValue::from_static(encoding.name()));
+        response.headers_mut().insert(GRPC_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     response
 }

@@ -1,6 +1,6 @@
 //! The engine's error → a gRPC status with `google.rpc` details (google/rpc/error_details.proto).
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 use tonic::{Code as GrpcCode, Status};
 
@@ -8,6 +8,8 @@ use crate::error::{Code, Error};
 
 /// Who gives the reasons in `ErrorInfo`.
 const DOMAIN: &str = "fraiseql";
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// The status of an error. Errors of our own are told with the request's id only; their text is logged.
 pub fn status(error: &Error, request_id: &str) -> Status {
@@ -43,13 +45,13 @@ pub fn trailers(status: Option<&Status>) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     let written = match status {
         None => {
-            trailers.insert("grpc-status", HeaderValue::from_static("0"));
+            trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
             return trailers;
         }
         Some(status) => status.add_header(&mut trailers),
     };
     if written.is_err() {
-        trailers.insert("grpc-status", HeaderValue::from(GrpcCode::Internal as u16));
+        trailers.insert(GRPC_STATUS, HeaderValue::from(GrpcCode::Internal as u16));
     }
     trailers
 }

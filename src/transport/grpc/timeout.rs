@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::error::{Error, Result};
 
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
 /// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").
 pub fn of(headers: &HeaderMap) -> Result<Option<Duration>> {
-    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(parse);
     match parsed {
         Some(timeout) => Ok(Some(timeout)),

@@ -3,24 +3,25 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use tonic::body::Body as TonicBody;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, ServiceExt};
 
-/// Answers a request of either protocol by what answers gRPC, refusals included.
+/// Whether a request of gRPC is one of gRPC-Web.
+pub fn is_web(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc-web"))
+}
+
+/// Answers such a request by what answers gRPC, refusals included.
 pub async fn translated<A>(request: Request<Body>, answer: impl Fn(Request<Body>) -> A) -> Response<Body>
 where
     A: Future<Output = Response<Body>>,
 {
-    let content = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
-    if !content.starts_with(b"application/grpc-web") {
-        return answer(request).await;
-    }
     let inner = tower::service_fn(|request: Request<TonicBody>| {
         let answered = answer(request.map(Body::new));
         async { Ok::<_, Infallible>(answered.await) }
     });
-    let answered = Box::pin(GrpcWebLayer::new().layer(inner).oneshot(request)).await;
+    let answered = GrpcWebLayer::new().layer(inner).oneshot(request).await;
     answered.map_or_else(|never| match never {}, |response| response.map(Body::new))
 }

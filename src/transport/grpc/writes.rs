@@ -43,7 +43,7 @@ impl Modes {
             Some(b"true") => Ok(true),
             Some(_) => Err(Error::invalid(format!("the metadata {name} is \"true\" or \"false\"")).at(name)),
         };
-        let under = Under::of(headers, &format!("gRPC {}", method.name), caller, ttl)?;
+        let under = Under::of(headers, || format!("gRPC {}", method.name), caller, ttl)?;
         Ok(Modes { atomic: flag("atomic")?, dry_run: flag("dry-run")?, under })
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::conditions::{Conditions, items, typed};
-use super::parameters::{Parameter, Spelled};
+use super::parameters::{Parameter, PathValue, Spelled};
 use super::select::{SelectLimits, Site, field_of, fields_of, is_spelled, select};
 use super::sites::SiteArguments;
 use crate::error::{Code, Error, Result, Stage};
@@ -186,10 +186,10 @@ impl Prepared {
 
 impl Request<'_> {
     /// Reads the path's values and the parameters, behind the values that there are already.
-    pub fn decode(
+    pub fn decode<'p>(
         &self,
         mut values: Values,
-        path: impl Iterator<Item = (Name, String)>,
+        path: impl Iterator<Item = PathValue<'p>>,
         parameters: &[Parameter<'_>],
     ) -> Result<Decoded> {
         let mut sites: Vec<SiteArguments> = self.prepared.sites.iter().map(|_| SiteArguments::default()).collect();

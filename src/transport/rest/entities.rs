@@ -23,7 +23,7 @@ use crate::observe::ENTITIES;
 use crate::problem::did_you_mean;
 use crate::schema::Schema;
 use crate::schema::model::{Endpoint, Model, Returns};
-use crate::schema::name::Name;
+use crate::schema::name::{ByName, Name};
 use crate::schema::routes::entity_routes;
 use crate::transport::body::{Budget, Chunks, body_of};
 use crate::transport::entities::list;
@@ -38,7 +38,7 @@ const ALLOW: &str = "POST, OPTIONS";
 
 /// Paths of entities.
 pub struct EntityTable {
-    by_path: HashMap<String, Name>,
+    by_path: HashMap<String, Name, ahash::RandomState>,
     forms: Cache<(Name, Option<Box<str>>), Arc<Form>, ahash::RandomState>,
 }
 
@@ -90,7 +90,7 @@ fn endpoint(name: &Name) -> Endpoint {
         nullable: true,
         source: None,
         data_column: String::new(),
-        arguments: IndexMap::new(),
+        arguments: ByName::default(),
         inject: IndexMap::new(),
         requires_role: None,
         rest: None,

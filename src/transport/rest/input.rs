@@ -4,13 +4,15 @@ use http::HeaderMap;
 use serde_json::{Map, Value as Json};
 
 use super::conditions::typed;
-use super::negotiate::{is_json, is_ndjson};
+use super::negotiate::is_ndjson;
+use super::parameters::PathValue;
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::mutation::{Input, input_of};
+use crate::intent::mutation::{Input, input_of, member};
 use crate::intent::value::shown;
 use crate::schema::Schema;
 use crate::schema::model::{Argument, Endpoint, InputDef, TypeOf};
-use crate::schema::name::{Name, snake_case};
+use crate::schema::name::Name;
+use crate::transport::body::is_json;
 
 /// The body of a write.
 #[derive(Debug, PartialEq)]
@@ -63,14 +65,14 @@ fn object(json: Json) -> Result<Map<String, Json>> {
 pub fn input(
     schema: &Schema,
     mutation: &Endpoint,
-    path: &[(Name, String)],
-    mut members: Map<String, Json>,
+    path: &[PathValue<'_>],
+    members: Map<String, Json>,
 ) -> Result<Input> {
     let mut arguments = Map::new();
     for (name, text) in path {
         let Some(argument) = mutation.arguments.get(name) else { continue };
-        unsaid(&mut members, name)?;
-        arguments.insert(name.to_string(), typed(schema, argument.ty.innermost(), text));
+        unsaid(&members, name)?;
+        arguments.insert(String::from(&**name), typed(schema, argument.ty.innermost(), text));
     }
     match lone(schema, mutation, path) {
         Some((argument, declared)) => {
@@ -81,34 +83,29 @@ pub fn input(
             };
             for (name, text) in path {
                 if let Some(field) = declared.fields.get(name) {
-                    unsaid(&mut fields, name)?;
-                    fields.insert(name.to_string(), typed(schema, field.ty.innermost(), text));
+                    unsaid(&fields, name)?;
+                    fields.insert(String::from(&**name), typed(schema, field.ty.innermost(), text));
                 }
             }
-            arguments.insert(argument.name.to_string(), Json::Object(fields));
+            arguments.insert(String::from(&*argument.name), Json::Object(fields));
         }
         None => arguments.extend(members),
     }
-    let declared: Vec<&Argument> = mutation.arguments.values().collect();
-    input_of(schema, &declared, arguments)
+    input_of(schema, mutation, &arguments)
 }
 
 /// What has to be in a body that replaces the whole: names that it lacks.
 pub fn absent<'m>(
     schema: &'m Schema,
     mutation: &'m Endpoint,
-    path: &[(Name, String)],
+    path: &[PathValue<'_>],
     members: &Map<String, Json>,
 ) -> Vec<&'m Name> {
     let names: Vec<&Name> = match lone(schema, mutation, path) {
         Some((_, declared)) => declared.fields.keys().collect(),
         None => mutation.arguments.keys().collect(),
     };
-    let is_given = |name: &Name| {
-        members.contains_key(&**name)
-            || members.contains_key(&snake_case(name))
-            || path.iter().any(|(known, _)| known == name)
-    };
+    let is_given = |name: &Name| member(members, name).is_some() || path.iter().any(|(known, _)| known == name);
     names.into_iter().filter(|name| !is_given(name)).collect()
 }
 
@@ -116,7 +113,7 @@ pub fn absent<'m>(
 fn lone<'m>(
     schema: &'m Schema,
     mutation: &'m Endpoint,
-    path: &[(Name, String)],
+    path: &[PathValue<'_>],
 ) -> Option<(&'m Argument, &'m InputDef)> {
     let mut sent = mutation.arguments.values().filter(|argument| !path.iter().any(|(name, _)| *name == argument.name));
     let argument = sent.next().filter(|_| sent.next().is_none())?;
@@ -127,8 +124,8 @@ fn lone<'m>(
 }
 
 /// The path says it already.
-fn unsaid(members: &mut Map<String, Json>, name: &Name) -> Result<()> {
-    if members.contains_key(&**name) || members.contains_key(&snake_case(name)) {
+fn unsaid(members: &Map<String, Json>, name: &Name) -> Result<()> {
+    if member(members, name).is_some() {
         return Err(Error::invalid(format!("{name} stands in the path; leave it out of the body")).at(&**name));
     }
     Ok(())

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Response};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value as Json, json};
 
@@ -32,8 +33,8 @@ use crate::transport::body::{Budget, Chunks};
 const FAILURES_TOLD_MAX: usize = 100;
 
 /// Whether a request is as long as its client makes it.
-pub fn takes_lines(request: &Request<Body>) -> bool {
-    request.method() == Method::POST && is_ndjson(request.headers())
+pub fn takes_lines(parts: &Parts) -> bool {
+    parts.method == Method::POST && is_ndjson(&parts.headers)
 }
 
 /// A body, line by line.
@@ -70,7 +71,7 @@ impl Exchange<'_> {
         route: usize,
         schema: &Schema,
         given: &[Parameter<'_>],
-        asked: &Asked,
+        asked: &Asked<'_>,
     ) -> Result<Response<Body>, Failure> {
         let options = &self.rest.options;
         let mut lines = Lines {
@@ -95,7 +96,7 @@ impl Exchange<'_> {
                     break;
                 };
                 bytes += text.len();
-                match line(&text).and_then(|members| input(schema, &asked.endpoint, &[], members)) {
+                match line(&text).and_then(|members| input(schema, asked.endpoint, &[], members)) {
                     Ok(input) => {
                         inputs.push(input);
                         numbers.push(number);

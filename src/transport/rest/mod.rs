@@ -22,6 +22,7 @@ mod sites;
 mod stream;
 mod write;
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ use self::encode::encode;
 use self::entities::EntityTable;
 pub use self::lines::takes_lines;
 use self::links::Asked;
-use self::negotiate::{Media, Preferences, has_already, is_json};
+use self::negotiate::{Media, Preferences, has_already};
 use self::parameters::{Parameter, members, parameters, path_values};
 use self::respond::Failure;
 use self::routes::Table;
@@ -50,14 +51,17 @@ use crate::engine::{Engine, Pace};
 use crate::error::{Code, Error, Stage};
 use crate::intent::Intent;
 use crate::intent::value::Values;
+use crate::recent::Recent;
 use crate::schema::Schema;
 use crate::schema::model::Endpoint;
 use crate::schema::routes::{DOCS_PATH, OPENAPI_PATH};
 use crate::transport::asset;
-use crate::transport::body::{Budget, body_of, read};
+use crate::transport::body::{Budget, body_of, is_json, read};
 
 /// Bytes of forms that are kept, about; those that are asked least go first.
 const FORMS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Forms that take more are not held in front of the cache as well.
+const RECENT_BYTES_MAX: u32 = 16 * 1024;
 
 /// Settings of `[rest]`, and of `[server]` where they concern this wire.
 #[derive(Debug, Clone)]
@@ -88,7 +92,7 @@ pub struct Rest {
     options: Options,
     table: Table,
     entities: EntityTable,
-    forms: Cache<FormKey, Arc<Prepared>, ahash::RandomState>,
+    forms: Recent<FormKey, Arc<Prepared>>,
     /// The description, written when it is first asked for.
     description: OnceLock<Bytes>,
 }
@@ -107,6 +111,12 @@ struct FormKeyRef<'a> {
     route: usize,
     mode: Mode,
     select: Option<&'a str>,
+}
+
+impl FormKeyRef<'_> {
+    fn owned(&self) -> FormKey {
+        FormKey { route: self.route, mode: self.mode, select: self.select.map(Box::from) }
+    }
 }
 
 impl Equivalent<FormKey> for FormKeyRef<'_> {
@@ -131,10 +141,12 @@ impl Rest {
         Rest {
             table: Table::new(schema.model()),
             entities: EntityTable::new(schema.model()),
-            forms: Cache::builder()
-                .max_capacity(FORMS_BYTES_MAX)
-                .weigher(|_, prepared: &Arc<Prepared>| prepared.weight())
-                .build_with_hasher(ahash::RandomState::new()),
+            forms: Recent::of(
+                Cache::builder()
+                    .max_capacity(FORMS_BYTES_MAX)
+                    .weigher(|_, prepared: &Arc<Prepared>| prepared.weight())
+                    .build_with_hasher(ahash::RandomState::new()),
+            ),
             options,
             description: OnceLock::new(),
         }
@@ -150,11 +162,11 @@ impl Rest {
         &self,
         engine: &Arc<Engine>,
         caller: &Caller,
-        request: http::Request<Body>,
+        parts: &request::Parts,
+        body: Body,
         id: &str,
     ) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let exchange = Exchange { rest: self, engine, caller, parts: &parts, id };
+        let exchange = Exchange { rest: self, engine, caller, parts, id };
         let mut response = match exchange.run(body).await {
             Ok(response) => response,
             Err(failure) => failure.respond(id),
@@ -241,11 +253,13 @@ impl Rest {
         mode: Mode,
         select: Option<&str>,
     ) -> Result<Arc<Prepared>, Error> {
-        if let Some(prepared) = self.forms.get(&FormKeyRef { route, mode, select }) {
+        let is_small = |prepared: &Prepared| prepared.weight() <= RECENT_BYTES_MAX;
+        let key = FormKeyRef { route, mode, select };
+        if let Some(prepared) = self.forms.get(&key, |key, prepared| is_small(prepared).then(|| key.owned())) {
             return Ok(prepared);
         }
         let prepared = Arc::new(prepare(schema, endpoint, mode, select, self.options.select)?);
-        self.forms.insert(FormKey { route, mode, select: select.map(Box::from) }, prepared.clone());
+        self.forms.insert(key.owned(), prepared.clone());
         Ok(prepared)
     }
 }
@@ -366,8 +380,11 @@ impl Exchange<'_> {
         let seen = self.engine.generation();
         let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
         let _timed = self.caller.observer().time(Stage::Encode);
-        let encoding = encode(outcome, answer, asked, &budget).instrument(tracing::debug_span!("encode"));
-        let body = match encoding.await {
+        let encoded = {
+            let encoding = pin!(encode(outcome, answer, asked, &budget));
+            encoding.instrument(tracing::debug_span!("encode")).await
+        };
+        let body = match encoded {
             Err(failure) if failure.error.can_be_asked_again() => {
                 let again = async {
                     self.engine.recover(self.caller, seen, &failure.error).await?;

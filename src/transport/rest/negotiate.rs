@@ -1,10 +1,12 @@
 //! What the headers of a request ask for: media types, preferences, and what the client has already.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::error::{Code, Error, Result, Stage};
 use crate::schema::model::{Endpoint, Returns};
 use crate::schema::{Kind, Schema};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,10 @@ impl Media {
         let mut any = false;
         for value in headers.get_all(header::ACCEPT) {
             let Ok(text) = value.to_str() else { continue };
+            // Most clients name one type and nothing else.
+            if !any && let Some(media) = choices.iter().find(|media| media.name() == text) {
+                return Ok(*media);
+            }
             for range in text.split(',').map(str::trim).filter(|range| !range.is_empty()) {
                 any = true;
                 let mut parts = range.split(';').map(str::trim);
@@ -98,12 +104,7 @@ impl Media {
 
     /// How exactly a media range means this type, if it does.
     fn matches(self, range: &str) -> Option<u8> {
-        let spellings: &[&str] = match self {
-            Media::Json => &["application/json"],
-            Media::Ndjson => &["application/x-ndjson", "application/ndjson", "application/jsonl"],
-            Media::Csv => &["text/csv"],
-        };
-        if spellings.iter().any(|name| name.eq_ignore_ascii_case(range)) {
+        if self.is_spelled(range) {
             return Some(2);
         }
         let family = self.name().split_once('/').map_or("", |(family, _)| family);
@@ -113,6 +114,16 @@ impl Media {
             Some(_) | None => None,
         }
     }
+
+    /// Whether a text names this type.
+    fn is_spelled(self, text: &str) -> bool {
+        let spellings: &[&str] = match self {
+            Media::Json => &["application/json"],
+            Media::Ndjson => &["application/x-ndjson", "application/ndjson", "application/jsonl"],
+            Media::Csv => &["text/csv"],
+        };
+        spellings.iter().any(|name| name.eq_ignore_ascii_case(text))
+    }
 }
 
 // === impl Preferences ===
@@ -121,7 +132,7 @@ impl Preferences {
     /// Reads every `Prefer` header; what is not known is ignored, as the specification wants it.
     pub fn of(headers: &HeaderMap) -> Preferences {
         let mut preferences = Preferences::default();
-        for value in headers.get_all("prefer") {
+        for value in headers.get_all(PREFER) {
             let Ok(text) = value.to_str() else { continue };
             for preference in text.split([',', ';']) {
                 let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
@@ -140,23 +151,17 @@ impl Preferences {
     }
 }
 
-/// Whether the body says that it is JSON.
-pub fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (name, rest) = value.split_once(';').unwrap_or((value, ""));
-    let rest = rest.to_ascii_lowercase();
-    name.trim().eq_ignore_ascii_case("application/json") && (!rest.contains("charset=") || rest.contains("utf-8"))
-}
-
 /// Whether the body says that it is lines of JSON.
 pub fn is_ndjson(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Media::Ndjson.matches(value.split(';').next().unwrap_or_default().trim()) == Some(2)
+    Media::Ndjson.is_spelled(value.split(';').next().unwrap_or_default().trim())
 }
 
 /// Whether the client has the answer with this tag already (RFC 9110, section 13.1.2: weakly compared).
 pub fn has_already(headers: &HeaderMap, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    fn opaque(tag: &str) -> &str {
+        tag.strip_prefix("W/").unwrap_or(tag)
+    }
     let wanted = opaque(tag);
     headers
         .get_all(header::IF_NONE_MATCH)

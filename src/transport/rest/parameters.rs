@@ -19,6 +19,9 @@ pub struct Parameter<'q> {
     pub value: Cow<'q, str>,
 }
 
+/// What a path says of an argument.
+pub type PathValue<'p> = (Name, Cow<'p, str>);
+
 /// A parameter's name taken apart: `posts.title[like]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spelled<'n> {
@@ -84,13 +87,15 @@ pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
 
 /// A segment of a path with its escapes resolved; a plus sign is one there.
 fn decoded_segment(text: &str) -> Result<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Ok(Cow::Borrowed(text));
+    }
     percent_decode_str(text).decode_utf8().map_err(|_| Error::invalid("the path is not UTF-8"))
 }
 
 /// The values of a path's parameters by the names of the arguments.
-pub fn path_values(names: &[Name], values: &[&str]) -> Result<Vec<(Name, String)>> {
-    let named = names.iter().zip(values);
-    named.map(|(name, value)| Ok((name.clone(), decoded_segment(value)?.into_owned()))).collect()
+pub fn path_values<'p>(names: &[Name], values: &[&'p str]) -> Result<Vec<PathValue<'p>>> {
+    names.iter().zip(values).map(|(name, value)| Ok((name.clone(), decoded_segment(value)?))).collect()
 }
 
 // === impl Spelled ===

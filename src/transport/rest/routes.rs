@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::observe::Observer;
-use crate::schema::model::{Endpoint, Model};
+use crate::schema::model::{Endpoint, Model, Operation};
 use crate::schema::name::Name;
-use crate::schema::routes::{Method, Route, parameters, routes};
+use crate::schema::routes::{Method, Route, location, parameters, routes};
 
 /// Every path that is served below `[rest] path`.
 #[derive(Debug)]
@@ -13,10 +13,12 @@ pub struct Table {
     routes: Vec<Route>,
     /// The parameters of each route's path.
     names: Vec<Vec<Name>>,
+    /// Where a row stands that is created by a route, with its key between braces.
+    locations: Vec<Option<String>>,
     /// Paths without parameters.
-    literal: HashMap<String, Methods>,
+    literal: HashMap<String, Methods, ahash::RandomState>,
     /// The others, by their number of segments.
-    patterns: HashMap<usize, Vec<Pattern>>,
+    patterns: Vec<Vec<Pattern>>,
 }
 
 /// A path that was found: its routes, and the values of its parameters as they stand in the URL.
@@ -47,7 +49,12 @@ impl Table {
     pub fn new(model: &Model) -> Table {
         let routes = routes(model);
         let names = routes.iter().map(|route| parameters(&route.path).map(Name::from).collect()).collect();
-        let mut table = Table { names, literal: HashMap::new(), patterns: HashMap::new(), routes };
+        let created = |route: &Route| {
+            let mutation = route.endpoint(model).filter(|mutation| mutation.operation == Some(Operation::Create))?;
+            location(model, mutation)
+        };
+        let locations = routes.iter().map(created).collect();
+        let mut table = Table { names, locations, literal: HashMap::default(), patterns: Vec::new(), routes };
         for (position, route) in table.routes.iter().enumerate() {
             if table.names[position].is_empty() {
                 table.literal.entry(route.path.clone()).or_default().push((route.method, position));
@@ -58,14 +65,17 @@ impl Table {
                 false => Segment::Literal(segment.to_owned()),
             };
             let segments: Vec<Segment> = route.path.split('/').map(parse).collect();
-            let patterns = table.patterns.entry(segments.len()).or_default();
+            if table.patterns.len() <= segments.len() {
+                table.patterns.resize_with(segments.len() + 1, Vec::new);
+            }
+            let patterns = &mut table.patterns[segments.len()];
             match patterns.iter_mut().find(|pattern| pattern.segments == segments) {
                 Some(pattern) => pattern.methods.push((route.method, position)),
                 None => patterns.push(Pattern { segments, methods: vec![(route.method, position)] }),
             }
         }
         // The pattern with the earliest literal is the more exact one: `/users/{id}/posts` before `/{a}/{b}/posts`.
-        for patterns in table.patterns.values_mut() {
+        for patterns in &mut table.patterns {
             patterns.sort_by_key(|pattern| {
                 pattern.segments.iter().map(|segment| *segment == Segment::Parameter).collect::<Vec<_>>()
             });
@@ -96,6 +106,11 @@ impl Table {
         &self.names[position]
     }
 
+    /// Where a row stands that is created by a route, with its key between braces.
+    pub fn location(&self, position: usize) -> Option<&str> {
+        self.locations[position].as_deref()
+    }
+
     /// The endpoint behind a route.
     pub fn endpoint<'m>(&self, position: usize, model: &'m Model) -> Option<&'m Endpoint> {
         self.routes[position].endpoint(model)
@@ -106,8 +121,8 @@ impl Table {
         if let Some(methods) = self.literal.get(path) {
             return Some(Match { methods, values: Vec::new() });
         }
-        let segments = path.split('/').count();
-        self.patterns.get(&segments)?.iter().find_map(|pattern| pattern.matched(path))
+        let segments = 1 + path.bytes().filter(|byte| *byte == b'/').count();
+        self.patterns.get(segments)?.iter().find_map(|pattern| pattern.matched(path))
     }
 
     /// Paths that are near to one that is not served, the nearest first.

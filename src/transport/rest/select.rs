@@ -3,13 +3,11 @@
 //! What is not asked for by name is implied: without `select`, and for `*`, the fields of the type
 //! itself, embedded objects included and joined ones left out, as far as the caller may see them.
 
-use indexmap::IndexMap;
-
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::selection::{Selected, Selection, TYPENAME};
 use crate::problem::did_you_mean;
 use crate::schema::model::Field;
-use crate::schema::name::Name;
+use crate::schema::name::{ByName, Name};
 use crate::schema::{Kind, Schema};
 
 /// What a selection may cost.
@@ -47,7 +45,7 @@ pub fn select(
 }
 
 /// The fields of an object or an interface; a union has none of its own.
-pub fn fields_of<'s>(schema: &'s Schema, type_name: &str) -> Option<&'s IndexMap<Name, Field>> {
+pub fn fields_of<'s>(schema: &'s Schema, type_name: &str) -> Option<&'s ByName<Field>> {
     match schema.kind(type_name) {
         Kind::Object(object) => Some(&object.fields),
         Kind::Interface(interface) => Some(&interface.fields),
@@ -56,7 +54,7 @@ pub fn fields_of<'s>(schema: &'s Schema, type_name: &str) -> Option<&'s IndexMap
 }
 
 /// A field by its name in the API or in snake case.
-pub fn field_of<'s>(fields: &'s IndexMap<Name, Field>, name: &str) -> Option<&'s Field> {
+pub fn field_of<'s>(fields: &'s ByName<Field>, name: &str) -> Option<&'s Field> {
     fields.get(name).or_else(|| fields.values().find(|field| is_spelled(&field.name, name)))
 }
 
@@ -208,7 +206,7 @@ impl<'s> Reader<'s> {
     fn object(
         &mut self,
         type_name: &Name,
-        fields: &'s IndexMap<Name, Field>,
+        fields: &'s ByName<Field>,
         nodes: &[Node<'_>],
         met: &mut [bool],
     ) -> Result<Vec<Selected>> {
@@ -274,7 +272,7 @@ impl<'s> Reader<'s> {
     fn implied(
         &mut self,
         type_name: &Name,
-        fields: &IndexMap<Name, Field>,
+        fields: &ByName<Field>,
         names_type: bool,
         above: &mut Vec<Name>,
     ) -> Result<Vec<Selected>> {

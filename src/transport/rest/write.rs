@@ -1,8 +1,10 @@
 //! A write: its body and its path → calls of a mutation → what is said of them.
 
+use std::pin::pin;
+
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 use tracing::Instrument;
 
@@ -10,7 +12,7 @@ use super::decode::{Mode, PageSizes, Request, Wanted, select_text};
 use super::encode::written;
 use super::input::{Sent, absent, input, sent};
 use super::negotiate::{Media, Preferences, is_ndjson};
-use super::parameters::{Parameter, parameters, path_values};
+use super::parameters::{Parameter, PathValue, parameters, path_values};
 use super::respond::{self, Failure};
 use super::{Exchange, Rest};
 use crate::codec::{self, Trail};
@@ -21,21 +23,20 @@ use crate::intent::value::Values;
 use crate::intent::{Intent, Mutate, Read};
 use crate::schema::model::{Endpoint, Operation, Returns};
 use crate::schema::name::Name;
-use crate::schema::routes::location;
 use crate::schema::{Kind, Schema};
 use crate::transport::body::{Budget, Chunks, body_of};
 use crate::transport::once::{self, Under};
 
 /// What a write asks for, before anything is known of its rows.
-pub(super) struct Asked {
-    pub endpoint: Endpoint,
+pub(super) struct Asked<'e> {
+    pub endpoint: &'e Endpoint,
     pub preferences: Preferences,
     /// No body is answered.
     pub minimal: bool,
     /// Several rows are written.
     many: bool,
     /// Where a created row will stand, with its key between braces.
-    location: Option<String>,
+    location: Option<&'e str>,
 }
 
 /// An answer while it can still be kept.
@@ -104,13 +105,13 @@ impl Exchange<'_> {
         let given = parameters(query)?;
         let path = path_values(self.rest.table.names(route), values)?;
         let known = self.rest.table.route(route);
-        let location = location(schema.model(), endpoint).filter(|_| endpoint.operation == Some(Operation::Create));
-        let asked = Asked { endpoint: endpoint.clone(), preferences, minimal, many: true, location };
-        let what = format!("{} {}", self.parts.method, self.parts.uri.path());
-        let under = Under::of(headers, &what, self.caller, options.idempotency_ttl)?;
+        let asked = Asked { endpoint, preferences, minimal, many: true, location: self.rest.table.location(route) };
+        let what = || format!("{} {}", self.parts.method, self.parts.uri.path());
+        let under = Under::of(headers, what, self.caller, options.idempotency_ttl)?;
         // What is kept under a key or only tried out is one transaction, and has to be there as a whole.
         let is_one = under.is_some() || preferences.rollback || known.bulk_over.is_some() || !path.is_empty();
-        if is_ndjson(headers) && !is_one && endpoint.operation == Some(Operation::Create) {
+        let is_lines = is_ndjson(headers);
+        if is_lines && !is_one && endpoint.operation == Some(Operation::Create) {
             return Box::pin(self.write_lines(body, route, schema, &given, &asked)).await;
         }
         let bytes = self.bytes(body, options.body_bytes_max).await?;
@@ -122,20 +123,21 @@ impl Exchange<'_> {
                 };
                 let (select, filters): (Vec<_>, Vec<_>) = given.into_iter().partition(|one| one.name == "select");
                 let keys = self.keys(schema, list, &filters, preferences).await?;
-                let one = |key: String| input(schema, endpoint, &[("id".into(), key)], members.clone());
+                let one = |key: String| input(schema, endpoint, &[("id".into(), key.into())], members.clone());
                 (keys.into_iter().map(one).collect::<Result<Vec<_>>>()?, select)
             }
             None => (self.inputs(schema, endpoint, &path, sent(headers, &bytes)?)?, given),
         };
-        let many = known.bulk_over.is_some() || inputs.len() != 1 || is_array(&bytes, headers);
+        let is_array = is_lines || bytes.trim_ascii_start().starts_with(b"[");
+        let many = known.bulk_over.is_some() || inputs.len() != 1 || is_array;
         let asked = Asked { many, ..asked };
         if inputs.is_empty() {
             return Ok(asked.empty().respond(false));
         }
         let mut mutate = self.rest.mutate(schema, endpoint, route, inputs, &own, minimal)?;
         mutate.dry_run = preferences.rollback;
-        let preferences_text = format!("{preferences:?}");
         mutate.once = under.as_ref().map(|under| {
+            let preferences_text = format!("{preferences:?}");
             let asked = [query.as_bytes(), preferences_text.as_bytes(), &*bytes];
             under.once(vec![under.key(under.name.clone(), asked)])
         });
@@ -144,7 +146,7 @@ impl Exchange<'_> {
             return Ok(Answer::from_kept(kept).respond(true));
         }
         let pending = outcome.pending.take();
-        let told = self.told(&asked, outcome).instrument(tracing::debug_span!("encode")).await;
+        let told = pin!(self.told(&asked, outcome)).instrument(tracing::debug_span!("encode")).await;
         let answer = match told.inspect_err(|failure| self.caller.observer().failed(failure.error.code)) {
             Ok(answer) => answer,
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
@@ -161,7 +163,7 @@ impl Exchange<'_> {
         &self,
         schema: &Schema,
         endpoint: &Endpoint,
-        path: &[(Name, String)],
+        path: &[PathValue<'_>],
         sent: Sent,
     ) -> Result<Vec<Input>, Failure> {
         let _timed = (self.caller.observer().time(Stage::Decode), tracing::debug_span!("decode").entered());
@@ -256,7 +258,7 @@ impl Exchange<'_> {
     }
 
     /// What is said of calls that have been made.
-    async fn told(&self, asked: &Asked, outcome: Outcome) -> Result<Answer, Failure> {
+    async fn told(&self, asked: &Asked<'_>, outcome: Outcome) -> Result<Answer, Failure> {
         let _timed = self.caller.observer().time(Stage::Encode);
         let mut outcome = outcome;
         let mut changes = std::mem::take(&mut outcome.changes);
@@ -286,7 +288,7 @@ impl Exchange<'_> {
         if asked.many {
             answer.headers.push(("x-rows-affected", affected.to_string()));
         }
-        if let (Some(pattern), [change], false) = (&asked.location, changes.as_slice(), asked.many) {
+        if let (Some(pattern), [change], false) = (asked.location, changes.as_slice(), asked.many) {
             let id = change.id.as_ref().map(|id| {
                 percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC)
                     .to_string()
@@ -315,7 +317,7 @@ impl Exchange<'_> {
 
 // === impl Asked ===
 
-impl Asked {
+impl Asked<'_> {
     /// An answer without a body yet.
     fn empty(&self) -> Answer {
         let created = self.endpoint.operation == Some(Operation::Create);
@@ -355,10 +357,6 @@ impl Asked {
         }
         answer
     }
-}
-
-fn is_array(bytes: &[u8], headers: &HeaderMap) -> bool {
-    is_ndjson(headers) || bytes.trim_ascii_start().starts_with(b"[")
 }
 
 // === impl Answer ===
