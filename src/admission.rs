@@ -4,6 +4,7 @@
 //! and those beyond its length, or its patience, are told at once to come back. Nobody holds a place while his body is
 //! still arriving: clients that send slowly would keep everybody else out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 use crate::config::Admission as Limits;
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::{Metrics, Shed};
 
 /// What those that are sent away are told to wait.
 const RETRY_AFTER_SECS: u64 = 1;
@@ -21,6 +23,8 @@ pub struct Admission {
     places: Semaphore,
     queued: AtomicUsize,
     limits: Limits,
+    /// Where those that are sent away are counted; outlives these places.
+    metrics: Arc<Metrics>,
 }
 
 /// The right to be answered, until it is dropped.
@@ -35,9 +39,13 @@ struct Queued<'a>(&'a AtomicUsize);
 // === impl Admission ===
 
 impl Admission {
-    pub fn new(limits: Limits) -> Admission {
+    pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Admission {
         let places = Semaphore::new(limits.running_max.min(Semaphore::MAX_PERMITS));
-        Admission { places, queued: AtomicUsize::new(0), limits }
+        Admission { places, queued: AtomicUsize::new(0), limits, metrics }
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Requests that are being answered.
@@ -53,7 +61,7 @@ impl Admission {
     /// Whether it is of any use to look at a request at all; to be asked before anything is done for it.
     pub fn check(&self) -> Result<()> {
         match self.places.available_permits() == 0 && self.queued() >= self.limits.queued_max {
-            true => Err(overloaded()),
+            true => Err(self.sent_away(Shed::QueueFull)),
             false => Ok(()),
         }
     }
@@ -64,6 +72,7 @@ impl Admission {
             Ok(place) => Ok(Admitted { _place: place }),
             // Apart: most requests do not wait, and would carry what waiting takes.
             Err(TryAcquireError::NoPermits) => Box::pin(self.queue()).await,
+            // Nobody closes it.
             Err(TryAcquireError::Closed) => Err(overloaded()),
         }
     }
@@ -72,12 +81,17 @@ impl Admission {
         let ahead = self.queued.fetch_add(1, Ordering::Relaxed);
         let _queued = Queued(&self.queued);
         if ahead >= self.limits.queued_max {
-            return Err(overloaded());
+            return Err(self.sent_away(Shed::QueueFull));
         }
         match tokio::time::timeout(self.limits.queue_timeout, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(Admitted { _place: place }),
-            Ok(Err(_)) | Err(_) => Err(overloaded()),
+            Ok(Err(_)) | Err(_) => Err(self.sent_away(Shed::QueueTimeout)),
         }
+    }
+
+    fn sent_away(&self, why: Shed) -> Error {
+        self.metrics.shed(why);
+        overloaded()
     }
 }
 
@@ -85,7 +99,7 @@ impl Default for Admission {
     /// Room for everybody.
     fn default() -> Admission {
         let running_max = Semaphore::MAX_PERMITS;
-        Admission::new(Limits { running_max, queued_max: 0, queue_timeout: Duration::ZERO })
+        Admission::new(Limits { running_max, queued_max: 0, queue_timeout: Duration::ZERO }, Arc::default())
     }
 }
 
@@ -112,7 +126,7 @@ mod tests {
     use super::*;
 
     fn admission(running_max: usize, queued_max: usize, queue_timeout: Duration) -> Admission {
-        Admission::new(Limits { running_max, queued_max, queue_timeout })
+        Admission::new(Limits { running_max, queued_max, queue_timeout }, Arc::default())
     }
 
     #[tokio::test]

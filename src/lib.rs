@@ -12,9 +12,9 @@ pub mod error;
 pub mod problem;
 pub mod config;
 
-pub mod admission;
 pub mod observe;
 pub mod recent;
+pub mod admission;
 pub mod breaker;
 pub mod schema;
 

@@ -159,9 +159,14 @@ impl Status {
 
 impl Service {
     /// Binds a compiled schema to the database of the configuration.
-    pub async fn open(config: &Config, artifact: &Artifact, workers: usize) -> Result<Service, Refusal> {
+    pub async fn open(
+        config: &Config,
+        artifact: &Artifact,
+        workers: usize,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Service, Refusal> {
         let callers = Callers::new(config).map_err(|problem| Refusal::Problems(vec![problem]))?;
-        let executor = executor(config, workers)?;
+        let executor = executor(config, workers, metrics)?;
         let unbound = Schema::assumed(artifact.model.clone());
         let found = executor.inspect(&unbound.wanted()).await;
         let found = found.map_err(|error| Refusal::Unreachable(error.to_string()))?;
@@ -175,7 +180,7 @@ impl Service {
         let watch = executor.upkeep();
         let engine = Engine::new(schema, executor, limits(config)).hiding(config.auth.hide_forbidden);
         let engine = engine.guarded_by(breakers, breakers::entity_timeout(config));
-        let engine = engine.admitting(Admission::new(config.server.admission));
+        let engine = engine.admitting(Admission::new(config.server.admission, metrics.clone()));
         let engine = Arc::new(engine);
         let faces = Faces::new(config, &engine, artifact.lock.as_ref()).map_err(Refusal::Problems)?;
         Ok(Service {
@@ -190,7 +195,7 @@ impl Service {
 }
 
 /// The executor of a configuration; it connects when it is first asked.
-pub fn executor(config: &Config, workers: usize) -> Result<Arc<ViewExecutor>, Refusal> {
+pub fn executor(config: &Config, workers: usize, metrics: &Arc<Metrics>) -> Result<Arc<ViewExecutor>, Refusal> {
     let url = config.database.url.as_ref().map_err(|problem| Refusal::Problems(vec![problem.clone()]))?;
     let options = ExecOptions {
         url: url.reveal().to_owned(),
@@ -198,6 +203,7 @@ pub fn executor(config: &Config, workers: usize) -> Result<Arc<ViewExecutor>, Re
         session: config.session_variables.clone(),
         stream_rows_max: config.server.max_stream_rows,
         workers,
+        metrics: metrics.clone(),
     };
     let executor = ViewExecutor::new(options);
     executor.map(Arc::new).map_err(|reason| Refusal::Problems(vec![config.problem("database.url", reason)]))
@@ -275,7 +281,7 @@ pub async fn open_when_possible(
     tracker: &TaskTracker,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Vec<Problem>> {
-    match Service::open(&state.config, &artifact, workers()).await {
+    match Service::open(&state.config, &artifact, workers(), &state.metrics).await {
         Ok(service) => {
             state.serve(service);
             return Ok(());
@@ -294,7 +300,7 @@ pub async fn open_when_possible(
                 _ = stopped.changed() => return,
             }
             wait = (wait * 2).min(RETRY_MAX);
-            match Service::open(&state.config, &artifact, workers()).await {
+            match Service::open(&state.config, &artifact, workers(), &state.metrics).await {
                 Ok(service) => {
                     tracing::info!("the database answers; serving");
                     // It may be served already, with what was read at a reload.

@@ -63,7 +63,8 @@ impl Served {
         let schema = Schema::new(compiled.model, catalog);
         let graphql = server::graphql(&config, &schema).map_err(|reason| anyhow!(reason))?;
         // Connects when it is first asked, which never happens.
-        let executor = server::executor(&config, 1).map_err(|_| anyhow!("the configuration has no database"))?;
+        let executor =
+            server::executor(&config, 1, &Arc::default()).map_err(|_| anyhow!("the configuration has no database"))?;
         let engine = Arc::new(Engine::new(Arc::new(schema), executor, server::limits(&config)));
         let document = "query User($id: ID!) { user(id: $id) { id name email } }";
         let body = json!({ "query": document, "variables": { "id": "nobody" } }).to_string();

@@ -69,7 +69,7 @@ impl Shop {
         let config = Config::parse("fraiseql.toml", text, &|_| None, &Overrides::default(), facts, Need::Service);
         let config = config.unwrap_or_else(|problems| panic!("{problems:?}"));
         // Connects when it is first asked, which never happens.
-        let executor = server::executor(&config, 1).unwrap_or_else(|_| panic!("no executor"));
+        let executor = server::executor(&config, 1, &Arc::default()).unwrap_or_else(|_| panic!("no executor"));
         let graphql = server::graphql(&config, &schema).unwrap_or_else(|reason| panic!("{reason}"));
         Shop { engine: Engine::new(schema.clone(), executor, Limits::default()), schema, graphql }
     }

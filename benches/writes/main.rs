@@ -91,10 +91,10 @@ async fn serve(url: &str) -> Result<Server> {
     let overrides = Overrides { database_url: Some(url.to_owned()), ..Overrides::default() };
     let config = Config::parse("fraiseql.toml", text, &|_| None, &overrides, Facts::here(Mode::Run), Need::Service);
     let config = config.map_err(|problems| anyhow!("{problems:?}"))?;
-    let service =
-        Service::open(&config, &artifact, workers()).await.map_err(|_| anyhow!("the service does not open"))?;
-    let server = Server::start(State::new(config)).await.map_err(|problem| anyhow!("{problem}"))?;
-    server.state().serve(service);
+    let state = State::new(config);
+    let service = Service::open(&state.config, &artifact, workers(), &state.metrics).await;
+    state.serve(service.map_err(|_| anyhow!("the service does not open"))?);
+    let server = Server::start(state).await.map_err(|problem| anyhow!("{problem}"))?;
     Ok(server)
 }
 

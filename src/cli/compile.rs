@@ -1,6 +1,7 @@
 //! `fraiseql compile`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -100,7 +101,7 @@ fn write_protos(config: &Config, model: &Model, changes: Changes, directory: &Pa
 }
 
 async fn bound(config: &Config, model: Model) -> Result<Schema, Failed> {
-    let executor = executor(config, 1).map_err(Failed::from)?;
+    let executor = executor(config, 1, &Arc::default()).map_err(Failed::from)?;
     let wanted = Schema::assumed(model.clone()).wanted();
     let found = executor.inspect(&wanted).await.map_err(|error| Failed::Message(error.to_string()))?;
     Ok(bind(model, found)?)

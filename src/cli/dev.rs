@@ -84,7 +84,7 @@ async fn dev(arguments: DevArgs) -> Result<(), Failed> {
     progress.set_message("compiling the schema");
     let (config, artifact) = project.compile().await?;
     let state = State::new(config);
-    let service = project.open(&state.config, &artifact).await?;
+    let service = Service::open(&state.config, &artifact, workers(), &state.metrics).await?;
     let server = Server::start(state.clone()).await?;
     state.serve(service);
     progress.finish_and_clear();
@@ -142,10 +142,6 @@ impl Project {
         Ok((config, artifact))
     }
 
-    async fn open(&self, config: &Config, artifact: &Artifact) -> Result<Service, Failed> {
-        Ok(Service::open(config, artifact, workers()).await?)
-    }
-
     /// Makes the service anew and swaps it in; on failure the old one and its database stay.
     async fn reload(&mut self, state: &State, sql: bool) -> Result<Artifact, Failed> {
         let before = self.database.clone();
@@ -155,7 +151,7 @@ impl Project {
         }
         let opened = async {
             let (config, artifact) = self.compile().await?;
-            let service = self.open(&config, &artifact).await?;
+            let service = Service::open(&config, &artifact, workers(), &state.metrics).await?;
             Ok((service, artifact))
         };
         match opened.await {

@@ -1,6 +1,7 @@
 //! `fraiseql doctor`: everything that a service needs, looked at one after the other: what is wrong, and what to type.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -168,7 +169,7 @@ async fn examine(config: &Config, arguments: &DoctorArgs, findings: &mut Finding
 }
 
 async fn database(config: &Config, artifact: Option<&Artifact>, findings: &mut Findings) {
-    let executor = match executor(config, 1) {
+    let executor = match executor(config, 1, &Arc::default()) {
         Ok(executor) => executor,
         Err(Refusal::Problems(problems)) => return findings.problems("database", problems),
         Err(Refusal::Unreachable(reason)) => return findings.fail("database", reason, "name another with --database"),

@@ -150,7 +150,7 @@ async fn schema(config: &Config, arguments: &ExplainArgs) -> Result<(Schema, Str
         Ok(artifact) => (artifact.model, artifact.catalog),
         Err(_) => (compile_schema(config)?.model, None),
     };
-    if let Ok(executor) = executor(config, 1) {
+    if let Ok(executor) = executor(config, 1, &Arc::default()) {
         match executor.inspect(&Schema::assumed(model.clone()).wanted()).await {
             Ok(found) => return Ok((bind(model, found)?, "read from the database".to_owned())),
             Err(error) if arguments.database.is_some() => return Err(Failed::Message(error.to_string())),

@@ -103,7 +103,7 @@ impl Sources {
         state.config.fixed_that_differ(&config).iter().for_each(|path| {
             tracing::warn!("{path} has changed; what it says holds from the next start on");
         });
-        state.serve(Service::open(&config, &artifact, workers()).await?);
+        state.serve(Service::open(&config, &artifact, workers(), &state.metrics).await?);
         Ok(summary(&artifact))
     }
 }

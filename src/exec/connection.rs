@@ -11,12 +11,12 @@ use tokio_postgres::CancelToken;
 use super::cancel::Server;
 use super::failure::Failure;
 use super::login::Opened;
-use super::pool::{Pooled, Seen, is_worker};
+use super::pool::{Pooled, is_worker};
 use super::sqlstate;
 use super::tls::Tls;
 use super::wire::{ColumnTypes, Settled, Wire};
 use crate::error::{Error, Result};
-use crate::observe::Observer;
+use crate::observe::{Metrics, Observer};
 use crate::sql::Param;
 
 /// Prepared statements kept per connection; the least recently used one is closed for a new one.
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     pub prepares: bool,
     /// Counts up when some connection finds that relations have changed.
     pub epoch: Arc<AtomicU64>,
-    pub seen: Arc<Seen>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// A connection with the statements prepared on it.
@@ -164,7 +164,7 @@ impl Connection {
         }
         self.forget_outdated()?;
         let known = self.prepared.get(text).cloned();
-        self.shared.seen.prepared.found(known.is_some());
+        self.shared.metrics.prepared(known.is_some());
         if let Some(prepared) = known {
             return Ok(Ready::Prepared(prepared));
         }

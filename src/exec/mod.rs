@@ -40,7 +40,8 @@ use session::Session;
 pub use change::{Change, Together};
 pub use examine::Examined;
 pub use idempotency::{Kept, Pending};
-pub use pool::{Connections, Seen, on_worker};
+pub use pool::{Connections, on_worker};
+pub use replicas::Standing;
 pub use row::Row;
 pub use rows::Rows;
 pub use tls::unverified;
@@ -48,6 +49,7 @@ pub use tls::unverified;
 use crate::auth::Caller;
 use crate::config::{Database, SessionVariable, VariableSource};
 use crate::error::{Code, Error, Result, Stage};
+use crate::observe::Metrics;
 use crate::plan::shape::Shape;
 use crate::schema::bind::{Found, Wanted};
 use crate::sql::{BindKind, Param, Statement};
@@ -63,6 +65,8 @@ pub struct Options {
     pub stream_rows_max: Option<u64>,
     /// Threads that connections are shared out among.
     pub workers: usize,
+    /// Where connections and prepared statements are counted; outlives this executor.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Runs statements.
@@ -269,14 +273,14 @@ impl ViewExecutor {
         self.pools.database()
     }
 
-    /// How the connections stand.
+    /// How the connections to the primary stand.
     pub fn connections(&self) -> Connections {
         self.pools.connections()
     }
 
-    /// What was seen of them.
-    pub fn seen(&self) -> &Seen {
-        self.pools.seen()
+    /// How the replicas stand, in the order of the configuration.
+    pub fn replicas(&self) -> impl Iterator<Item = Standing> {
+        self.replicas.standing()
     }
 
     /// A round trip, to know whether the database answers within the time to connect to it.

@@ -22,7 +22,7 @@ use super::session::SETTINGS;
 use super::tls::{Tls, wire_mode};
 use super::{Options, login, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
-use crate::observe::{Histogram, Lookups, SHORT_TIMES};
+use crate::observe;
 
 const UNREACHABLE: &str = "the database cannot be reached";
 
@@ -55,15 +55,7 @@ pub(super) struct Pools {
     connect_timeout: Duration,
     config: tokio_postgres::Config,
     tls: Tls,
-    seen: Arc<Seen>,
-}
-
-/// What is seen of connections.
-#[derive(Debug)]
-pub struct Seen {
-    /// Until there is a connection.
-    pub acquire: Histogram,
-    pub prepared: Lookups,
+    metrics: Arc<observe::Metrics>,
 }
 
 /// Connections of all workers.
@@ -111,9 +103,8 @@ impl Pools {
         }
         let tls = Tls::new(database.ssl_mode)?;
         let epoch = Arc::new(AtomicU64::new(0));
-        let seen = Arc::new(Seen { acquire: Histogram::new(SHORT_TIMES), prepared: Lookups::default() });
         let (prepares, timeout) = (database.prepared_statements, database.connect_timeout);
-        let shared = Shared { tls: tls.clone(), timeout, prepares, epoch, seen: seen.clone() };
+        let shared = Shared { tls: tls.clone(), timeout, prepares, epoch, metrics: options.metrics.clone() };
         let pool = |size: usize| {
             let connector = Connector { config: config.clone(), shared: shared.clone() };
             // The one that was given back last is the one whose memory, here and in PostgreSQL, is still at hand.
@@ -129,15 +120,12 @@ impl Pools {
         let manager = deadpool_postgres::Manager::from_config(config.clone(), tls.clone(), recycling);
         let control = deadpool_postgres::Pool::builder(manager).max_size(1).runtime(deadpool::Runtime::Tokio1).build();
         let control = control.map_err(|error| error.to_string())?;
-        Ok(Pools { pools, elsewhere, control, connect_timeout: database.connect_timeout, config, tls, seen })
+        let (connect_timeout, metrics) = (database.connect_timeout, options.metrics.clone());
+        Ok(Pools { pools, elsewhere, control, connect_timeout, config, tls, metrics })
     }
 
     pub fn database(&self) -> Option<&str> {
         self.config.get_dbname()
-    }
-
-    pub fn seen(&self) -> &Seen {
-        &self.seen
     }
 
     /// How the connections of the workers stand.
@@ -154,7 +142,7 @@ impl Pools {
     pub async fn get(&self) -> Result<Pooled> {
         let began = Instant::now();
         let pooled = self.acquired().await;
-        self.seen.acquire.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        self.metrics.acquired(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
         pooled
     }
 

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio_postgres::Client;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::pool::Pools;
+use super::pool::{Connections, Pools};
 use super::{Options, sqlstate};
 use crate::error::{Code, Error, Result, Stage};
 
@@ -40,9 +40,25 @@ pub(super) struct Replicas {
 pub(super) struct Replica {
     pub pools: Pools,
     is_fit: AtomicBool,
+    /// Bytes that the primary has written and this one has not replayed, when it was asked last; or `UNKNOWN`.
+    lag: AtomicI64,
     /// Tells who waits for its answer that there will be none.
     lost: Notify,
 }
+
+/// How a replica stands, for who watches it.
+#[derive(Debug)]
+pub struct Standing {
+    /// Its hosts and ports.
+    pub place: String,
+    /// Whether it is read.
+    pub is_fit: bool,
+    /// `None` while it, or the primary, has not said where it is.
+    pub lag_bytes: Option<i64>,
+    pub connections: Connections,
+}
+
+const UNKNOWN: i64 = -1;
 
 /// Where the primary was, and when; the oldest first.
 #[derive(Debug, Default)]
@@ -64,7 +80,8 @@ impl Replicas {
     pub fn new(options: &Options) -> Result<Replicas, String> {
         let replica = |url: &str| {
             let pools = Pools::new(options, url)?;
-            Ok(Arc::new(Replica { pools, is_fit: AtomicBool::new(false), lost: Notify::new() }))
+            let (is_fit, lag) = (AtomicBool::new(false), AtomicI64::new(UNKNOWN));
+            Ok(Arc::new(Replica { pools, is_fit, lag, lost: Notify::new() }))
         };
         let all = options.database.replica_urls.iter().map(|url| replica(url.reveal()));
         Ok(Replicas { all: all.collect::<Result<_, String>>()?, lag_max: options.database.replica_max_lag })
@@ -76,6 +93,16 @@ impl Replicas {
 
     pub fn pools(&self) -> impl Iterator<Item = &Pools> {
         self.all.iter().map(|replica| &replica.pools)
+    }
+
+    /// How each of them stands.
+    pub fn standing(&self) -> impl Iterator<Item = Standing> {
+        self.all.iter().map(|replica| Standing {
+            place: replica.pools.place(),
+            is_fit: replica.is_fit(),
+            lag_bytes: Some(replica.lag.load(Ordering::Relaxed)).filter(|lag| *lag != UNKNOWN),
+            connections: replica.pools.connections(),
+        })
     }
 
     /// The next one in turn that may be read.
@@ -112,6 +139,7 @@ impl Replicas {
             }
             let wanted = positions.wanted(now, self.lag_max);
             for (replica, answer) in self.all.iter().zip(answers) {
+                replica.lag.store(lag(&answer, positions.last()).unwrap_or(UNKNOWN), Ordering::Relaxed);
                 match fit(answer, wanted, self.lag_max) {
                     Ok(()) => replica.find(),
                     Err(reason) => replica.lose(&reason),
@@ -203,6 +231,12 @@ fn fit(answer: Result<Answer, String>, wanted: Option<i64>, lag_max: Duration) -
     }
 }
 
+/// How many bytes a replica with this answer is behind. It may have been asked a little later than the primary.
+fn lag(answer: &Result<Answer, String>, primary: Option<i64>) -> Option<i64> {
+    let position = answer.as_ref().ok()?.position?;
+    Some(primary?.saturating_sub(position).max(0))
+}
+
 // === impl Watched ===
 
 impl Watched {
@@ -231,6 +265,11 @@ impl Watched {
 impl Positions {
     fn add(&mut self, at: Instant, position: i64) {
         self.0.push_back((at, position));
+    }
+
+    /// Where the primary was when it was heard last.
+    fn last(&self) -> Option<i64> {
+        self.0.back().map(|(_, position)| *position)
     }
 
     /// Where a replica has to be: where the primary was so long ago, or as long ago as is known.
@@ -265,6 +304,7 @@ mod tests {
         // A primary that says nothing leaves its last word.
         assert_eq!(positions.wanted(at(60_000), lag_max), Some(30));
         assert_eq!(positions.0.len(), 1);
+        assert_eq!(positions.last(), Some(30));
         // After a failover that lost something the new primary is the measure.
         positions.add(at(60_500), 25);
         assert_eq!(positions.wanted(at(61_500), lag_max), Some(25));
@@ -284,5 +324,15 @@ mod tests {
         check(true, Some(4), None, Err("the primary has not said where it is"));
         check(false, Some(9), Some(5), Err("it is no standby of the primary"));
         assert_eq!(fit(Err("gone".to_owned()), Some(5), lag_max), Err("gone".to_owned()));
+    }
+
+    #[test]
+    fn how_far_it_is_behind() {
+        let at = |position| Ok(Answer { is_standby: true, position });
+        assert_eq!(lag(&at(Some(5)), Some(8)), Some(3));
+        assert_eq!(lag(&at(Some(9)), Some(8)), Some(0));
+        assert_eq!(lag(&at(Some(9)), None), None);
+        assert_eq!(lag(&at(None), Some(8)), None);
+        assert_eq!(lag(&Err("gone".to_owned()), Some(8)), None);
     }
 }

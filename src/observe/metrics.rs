@@ -33,6 +33,17 @@ pub enum Transport {
     Other,
 }
 
+/// Why a request was sent away before it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// Its connection is one more than there may be.
+    Connections,
+    /// As many were waiting as may.
+    QueueFull,
+    /// Its turn had not come when the patience of the queue ended.
+    QueueTimeout,
+}
+
 /// What has been counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -41,12 +52,16 @@ pub struct Metrics {
     rows: [AtomicU64; Transport::ALL.len()],
     bytes: [AtomicU64; Transport::ALL.len()],
     stages: [Histogram; Stage::ALL.len()],
+    shed: [AtomicU64; Shed::ALL.len()],
     plans: Lookups,
+    prepared: Lookups,
+    /// Times until there was a connection to the database.
+    acquired: Histogram,
 }
 
 /// How often a cache had what was looked for.
 #[derive(Debug, Default)]
-pub struct Lookups {
+struct Lookups {
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -93,6 +108,20 @@ impl Transport {
     }
 }
 
+// === impl Shed ===
+
+impl Shed {
+    pub const ALL: [Shed; 3] = [Shed::Connections, Shed::QueueFull, Shed::QueueTimeout];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Shed::Connections => "connections",
+            Shed::QueueFull => "queue_full",
+            Shed::QueueTimeout => "queue_timeout",
+        }
+    }
+}
+
 // === impl Codes ===
 
 impl Codes {
@@ -108,12 +137,12 @@ impl Codes {
 // === impl Lookups ===
 
 impl Lookups {
-    pub fn found(&self, is_hit: bool) {
+    fn found(&self, is_hit: bool) {
         let counter = if is_hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn encode(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
+    fn encode(&self, mut family: MetricEncoder<'_>) -> fmt::Result {
         for (result, counter) in [("hit", &self.hits), ("miss", &self.misses)] {
             let count = counter.load(Ordering::Relaxed);
             family.encode_family(&[("result", result)])?.encode_counter::<NoLabels, _, u64>(&count, None)?;
@@ -151,7 +180,10 @@ impl Default for Metrics {
             rows: [const { AtomicU64::new(0) }; Transport::ALL.len()],
             bytes: [const { AtomicU64::new(0) }; Transport::ALL.len()],
             stages: std::array::from_fn(|_| Histogram::new(SHORT_TIMES)),
+            shed: [const { AtomicU64::new(0) }; Shed::ALL.len()],
             plans: Lookups::default(),
+            prepared: Lookups::default(),
+            acquired: Histogram::new(SHORT_TIMES),
         }
     }
 }
@@ -190,9 +222,23 @@ impl Metrics {
         self.stages[stage as usize].record(nanos);
     }
 
+    pub fn shed(&self, why: Shed) {
+        self.shed[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether a statement was known, or had to be planned.
     pub fn planned(&self, is_known: bool) {
         self.plans.found(is_known);
+    }
+
+    /// Whether a connection had a statement prepared.
+    pub fn prepared(&self, is_known: bool) {
+        self.prepared.found(is_known);
+    }
+
+    /// There is a connection to the database, or none could be had.
+    pub fn acquired(&self, nanos: u64) {
+        self.acquired.record(nanos);
     }
 
     /// So many keys of an entity were asked together.
@@ -319,8 +365,29 @@ impl Collector for Metrics {
             }
             Ok(())
         })?;
-        let help = "Statements that were planned already, and that were not";
-        family("fraiseql_plan_cache_lookups", help, MetricType::Counter, &mut |family| self.plans.encode(family))?;
+        let help = "Requests that were sent away because there were too many";
+        family("fraiseql_requests_shed", help, MetricType::Counter, &mut |mut family| {
+            for why in Shed::ALL {
+                let count = self.shed[why as usize].load(Ordering::Relaxed);
+                let labels = [("reason", why.name())];
+                family.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&count, None)?;
+            }
+            Ok(())
+        })?;
+        for (name, help, lookups) in [
+            ("fraiseql_plan_cache_lookups", "Statements that were planned already, and that were not", &self.plans),
+            (
+                "fraiseql_prepared_statement_lookups",
+                "Statements that their connection had prepared already, and that it had not",
+                &self.prepared,
+            ),
+        ] {
+            family(name, help, MetricType::Counter, &mut |family| lookups.encode(family))?;
+        }
+        let help = "Time until there was a connection to the database";
+        family("fraiseql_pool_acquire_seconds", help, MetricType::Histogram, &mut |family| {
+            self.acquired.encode(family, PER_SECOND)
+        })?;
         let help = "Keys of entities that were asked with one statement";
         family("fraiseql_entity_batch_size", help, MetricType::Histogram, &mut |mut family| {
             let mut entities: Vec<_> = endpoints.entities.iter().collect();

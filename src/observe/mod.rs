@@ -14,8 +14,7 @@ use std::time::Instant;
 
 use tracing::Span;
 
-pub use histogram::{Histogram, PER_SECOND, SHORT_TIMES};
-pub use metrics::{ENTITIES, Endpoint, Lookups, Metrics, SERVICE, Transport};
+pub use metrics::{ENTITIES, Endpoint, Metrics, SERVICE, Shed, Transport};
 
 use crate::error::{Code, Stage};
 use metrics::Codes;

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::{Service, State, Status};
 use crate::breaker::Condition;
-use crate::observe::PER_SECOND;
+use crate::exec::{Connections, Standing};
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -64,23 +64,21 @@ impl Collector for Now {
         };
         gauge("fraiseql_serving", help, i64::from(service.is_some()))?;
         let Some(service) = service else { return Ok(()) };
-        let executor = service.engine.executor();
-        let connections = executor.connections();
+        let admission = service.engine.admission();
+        let limits = admission.limits();
         for (name, help, value) in [
-            ("fraiseql_pool_connections_max", "Connections that there may be ([database] pool_max)", connections.max),
-            ("fraiseql_pool_connections", "Connections that are open", connections.open),
-            ("fraiseql_pool_connections_idle", "Open connections that nobody uses", connections.idle),
-            ("fraiseql_pool_waiting", "Requests that wait for a connection", connections.waiting),
+            (
+                "fraiseql_admission_running",
+                "Requests that have a place, streams until their first row",
+                admission.running(),
+            ),
+            ("fraiseql_admission_running_max", "Places ([server] max_concurrent_requests)", limits.running_max),
+            ("fraiseql_admission_queued", "Requests that wait for a place", admission.queued()),
+            ("fraiseql_admission_queued_max", "Length of the queue ([server] max_queued_requests)", limits.queued_max),
         ] {
-            gauge(name, help, i64::try_from(value).unwrap_or(i64::MAX))?;
+            gauge(name, help, number(value))?;
         }
-        let help = "Time until there was a connection; from zero after a reload";
-        let family = encoder.encode_descriptor("fraiseql_pool_acquire_seconds", help, None, MetricType::Histogram)?;
-        executor.seen().acquire.encode(family, PER_SECOND)?;
-        let help =
-            "Statements that their connection had prepared already, and that it had not; from zero after a reload";
-        let name = "fraiseql_prepared_statement_lookups";
-        executor.seen().prepared.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        databases(service, &mut encoder)?;
         let help = "Whether entities are answered: 0 closed, 1 open, 2 half-open";
         let name = "fraiseql_federation_circuit_breaker_state";
         let mut states = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -94,4 +92,41 @@ impl Collector for Now {
         }
         Ok(())
     }
+}
+
+/// The primary and its replicas. Replicas are told apart by their place in the configuration: two may have one address.
+fn databases(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let executor = service.engine.executor();
+    let replicas: Vec<(String, Standing)> =
+        (1..).zip(executor.replicas()).map(|(n, standing)| (format!("replica-{n}"), standing)).collect();
+    let mut servers = vec![("primary", executor.connections())];
+    servers.extend(replicas.iter().map(|(server, standing)| (&**server, standing.connections)));
+    let mut pool = |name: &str, help: &str, of: fn(&Connections) -> usize| {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        servers.iter().try_for_each(|(server, connections)| {
+            family.encode_family(&[("server", *server)])?.encode_gauge(&number(of(connections)))
+        })
+    };
+    pool("fraiseql_pool_connections_max", "Connections that there may be ([database] pool_max)", |all| all.max)?;
+    pool("fraiseql_pool_connections", "Connections that are open", |all| all.open)?;
+    pool("fraiseql_pool_connections_idle", "Open connections that nobody uses", |all| all.idle)?;
+    pool("fraiseql_pool_waiting", "Requests that wait for a connection", |all| all.waiting)?;
+    let help = "Whether a replica is read";
+    let mut family = encoder.encode_descriptor("fraiseql_replica_fit", help, None, MetricType::Gauge)?;
+    for (server, standing) in &replicas {
+        let labels = [("server", &**server), ("place", &*standing.place)];
+        family.encode_family(&labels)?.encode_gauge(&i64::from(standing.is_fit))?;
+    }
+    let help = "Bytes of the log that the primary has written and the replica has not replayed";
+    let mut family = encoder.encode_descriptor("fraiseql_replica_lag_bytes", help, None, MetricType::Gauge)?;
+    for (server, standing) in &replicas {
+        if let Some(bytes) = standing.lag_bytes {
+            family.encode_family(&[("server", &**server)])?.encode_gauge(&bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn number(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -28,7 +28,7 @@ use crate::admission::overloaded;
 use crate::auth::Caller;
 use crate::config::{Config, VariableSource};
 use crate::error::{Code, Error, Stage};
-use crate::observe::{Beginning, Metrics, Observer, Transport};
+use crate::observe::{Beginning, Metrics, Observer, Shed, Transport};
 use crate::telemetry;
 use crate::transport::graphql::Graphql;
 use crate::transport::rest::takes_lines;
@@ -225,6 +225,7 @@ impl Service {
     pub(super) fn admits(&self, peer: &Peer) -> Result<(), Error> {
         if peer.is_surplus {
             peer.activity.tell(Order::Drain);
+            peer.state.metrics.shed(Shed::Connections);
             return Err(overloaded());
         }
         self.engine.admission().check()

@@ -180,8 +180,14 @@ async fn ask(
 /// An executor over a database, with the defaults of everything else.
 fn executor(database: &Database) -> Arc<ViewExecutor> {
     let session = Vec::new();
-    let options =
-        ExecOptions { url: database.url(), database: config().database, session, stream_rows_max: None, workers: 1 };
+    let options = ExecOptions {
+        url: database.url(),
+        database: config().database,
+        session,
+        stream_rows_max: None,
+        workers: 1,
+        metrics: Arc::default(),
+    };
     Arc::new(ViewExecutor::new(options).unwrap())
 }
 

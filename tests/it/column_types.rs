@@ -141,7 +141,7 @@ async fn no_operator_is_an_internal_error() {
 
 /// What is said of a schema that does not fit the database.
 async fn problems(database: &Database, schema: &Json) -> String {
-    match Service::open(&config(&database.url(), ""), &compiled(schema), workers()).await {
+    match Service::open(&config(&database.url(), ""), &compiled(schema), workers(), &Default::default()).await {
         Ok(_) => String::new(),
         Err(Refusal::Problems(problems)) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
         Err(Refusal::Unreachable(reason)) => panic!("{reason}"),

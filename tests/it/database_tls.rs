@@ -1,6 +1,7 @@
 //! The connections to PostgreSQL over TCP: encrypted, with a password, to the second of two hosts.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use fraiseql::dev::postgres::{Options, PrivatePostgres};
@@ -90,7 +91,7 @@ async fn a_database_behind_tls_and_a_password() {
 /// Why a schema cannot be served from a database.
 async fn unreachable(url: &str, ssl_mode: &str) -> String {
     let config = config(url, &format!("[database]\nssl_mode = \"{ssl_mode}\"\n"));
-    match fraiseql::server::Service::open(&config, &compiled(&schema()), 1).await {
+    match fraiseql::server::Service::open(&config, &compiled(&schema()), 1, &Arc::default()).await {
         Ok(_) => panic!("{url} is served"),
         Err(fraiseql::server::Refusal::Unreachable(why)) => why,
         Err(fraiseql::server::Refusal::Problems(problems)) => panic!("{problems:#?}"),

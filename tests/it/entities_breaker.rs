@@ -176,7 +176,8 @@ async fn settings() {
     assert!(!off.get("/metrics").await.text().contains("breaker_state{entity="));
     let config =
         crate::service::config(&database.url(), "[[federation.circuit_breaker.per_database]]\ndatabase = \"Usr\"\n");
-    let opened = fraiseql::server::Service::open(&config, &crate::service::compiled(&schema()), 1).await;
+    let opened =
+        fraiseql::server::Service::open(&config, &crate::service::compiled(&schema()), 1, &Default::default()).await;
     let Err(fraiseql::server::Refusal::Problems(problems)) = opened else { panic!("a breaker of nothing is taken") };
     let said = format!("{problems:?}");
     assert!(said.contains("there is no entity") && said.contains("User"), "{said}");

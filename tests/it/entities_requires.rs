@@ -170,7 +170,7 @@ async fn functions_that_do_not_fit() {
 async fn refused(url: &str) -> String {
     use fraiseql::server::{Refusal, Service, workers};
     let config = crate::service::config(url, "");
-    match Service::open(&config, &crate::service::compiled(&schema()), workers()).await {
+    match Service::open(&config, &crate::service::compiled(&schema()), workers(), &Default::default()).await {
         Err(Refusal::Problems(problems)) => format!("{problems:?}"),
         Err(Refusal::Unreachable(reason)) => panic!("{reason}"),
         Ok(_) => String::new(),

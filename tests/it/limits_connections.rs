@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use crate::harness::{Database, ask};
 use crate::http::{self, graphql};
 use crate::http2;
+use crate::metrics::shed;
 use crate::program::{Program, eventually};
 use crate::service::Api;
 use crate::world::{fields, list};
@@ -189,6 +190,7 @@ async fn beyond_the_most_connections_only_operators_are_answered() {
     let refused = api.post(&json!({"query": "{ rows { id } }"}), &[]).await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text());
     assert_eq!(refused.json()["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+    assert_eq!(shed(&api, "connections").await, 2.0);
     // It is closed then, whatever its client wants.
     let mut more = TcpStream::connect(api.address()).await.unwrap();
     assert_eq!(kept_alive(&mut more, "/rest/rows").await, 503);

@@ -10,6 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::grpc::{Client, details};
 use crate::http::{self, graphql};
 use crate::limits_connections::{napping, naps};
+use crate::metrics::{samples, shed};
 use crate::program::eventually;
 use crate::service::Api;
 use crate::world;
@@ -29,6 +30,10 @@ async fn some_wait_for_their_turn_and_the_rest_is_sent_away() {
     assert!(eventually(async || napping(&database).await == 2).await);
     let waiting = ask().await;
     assert!(eventually(async || api.engine().admission().queued() == 1).await);
+    let seen = samples(&api).await;
+    for (name, value) in [("running", 2.0), ("running_max", 2.0), ("queued", 1.0), ("queued_max", 1.0)] {
+        assert_eq!(seen[&format!("fraiseql_admission_{name}")], value, "{name}");
+    }
 
     let by_graphql = api.post(&json!({"query": "{ rows { id } }"}), &[]).await;
     assert_eq!((by_graphql.status, by_graphql.header("retry-after")), (503, Some("1")), "{}", by_graphql.text());
@@ -47,6 +52,7 @@ async fn some_wait_for_their_turn_and_the_rest_is_sent_away() {
     }
     let health = HealthClient::new(client.channel.clone()).check(HealthCheckRequest::default()).await;
     assert_eq!(health.unwrap().into_inner().status(), ServingStatus::Serving);
+    assert_eq!(shed(&api, "queue_full").await, 4.0);
     assert!(began.elapsed() < Duration::from_secs(20), "nobody waits to be sent away: {:?}", began.elapsed());
 
     for stream in running.into_iter().chain([waiting]) {
@@ -56,6 +62,7 @@ async fn some_wait_for_their_turn_and_the_rest_is_sent_away() {
     api.data("{ rows { id } }", Json::Null).await;
     assert_eq!(client.data("ListRows", json!({})).await.len(), 8);
     assert_eq!((api.engine().admission().running(), api.engine().admission().queued()), (0, 0));
+    assert_eq!((shed(&api, "queue_full").await, shed(&api, "queue_timeout").await), (4.0, 0.0));
 }
 
 #[tokio::test]
@@ -67,6 +74,7 @@ async fn nobody_waits_longer_than_the_queue_is_patient() {
     assert!(eventually(async || napping(&database).await == 1).await);
     let reply = api.get("/rest/rows").await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{}", reply.text());
+    assert_eq!(shed(&api, "queue_timeout").await, 1.0);
     // One that gives up leaves nothing behind.
     drop(running);
     assert!(eventually(async || api.get("/rest/rows").await.status == 200).await);

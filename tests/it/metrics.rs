@@ -17,6 +17,11 @@ pub async fn samples(api: &Api) -> BTreeMap<String, f64> {
     lines.map(|line| sample(line).unwrap_or_else(|| panic!("{line}"))).collect()
 }
 
+/// How many requests were sent away for this reason.
+pub async fn shed(api: &Api, reason: &str) -> f64 {
+    samples(api).await[&format!("fraiseql_requests_shed_total{{reason=\"{reason}\"}}")]
+}
+
 async fn scraped(api: &Api) -> String {
     let reply = api.get("/metrics").await;
     assert_eq!(reply.status, 200);
@@ -142,14 +147,48 @@ async fn stages_caches_and_connections() {
     assert_eq!(prepared("hit") + prepared("miss"), 3.0);
     assert!(prepared("miss") >= 1.0);
     assert_eq!(more("fraiseql_pool_acquire_seconds_count"), 3.0);
-    assert_eq!(after["fraiseql_pool_connections_max"], 7.0);
-    assert_eq!(after["fraiseql_pool_connections"], after["fraiseql_pool_connections_idle"]);
-    assert!(after["fraiseql_pool_connections"] >= 1.0);
-    assert_eq!(after["fraiseql_pool_waiting"], 0.0);
+    let primary = |name: &str| after[&format!("{name}{{server=\"primary\"}}")];
+    assert_eq!(primary("fraiseql_pool_connections_max"), 7.0);
+    assert_eq!(primary("fraiseql_pool_connections"), primary("fraiseql_pool_connections_idle"));
+    assert!(primary("fraiseql_pool_connections") >= 1.0);
+    assert_eq!(primary("fraiseql_pool_waiting"), 0.0);
     assert_eq!(after["fraiseql_serving"], 1.0);
     let version = env!("CARGO_PKG_VERSION");
     let grpc = cfg!(feature = "grpc-transport");
     assert_eq!(after[&format!("fraiseql_build_info{{version=\"{version}\",grpc=\"{grpc}\"}}")], 1.0);
+}
+
+/// What is counted of connections and statements is the process's, and no service's of it.
+#[tokio::test]
+async fn counts_go_on_after_a_reload() {
+    let (_database, api) = world::api().await;
+    let counts = async || -> BTreeMap<String, f64> {
+        let counted = |name: &String| name.contains("_total") || name.contains("_count") || name.contains("_bucket");
+        samples(&api).await.into_iter().filter(|(name, _)| counted(name)).collect()
+    };
+    let ask = async || api.data("{ items(limit: 3) { id } }", json!({})).await;
+    ask().await;
+    let mut before = counts().await;
+    for _ in 0..2 {
+        api.serve(&world::schema()).await;
+        let reloaded = counts().await;
+        // Reading the catalog has taken a connection.
+        let connections = "fraiseql_pool_acquire_seconds_count";
+        assert!(reloaded[connections] > before[connections]);
+        ask().await;
+        let after = counts().await;
+        for (name, count) in &before {
+            assert!(after[name] >= *count, "{name} was {count}, and is {}", after[name]);
+        }
+        let lookups = |all: &BTreeMap<String, f64>| -> f64 {
+            ["hit", "miss"]
+                .map(|result| all[&format!("fraiseql_prepared_statement_lookups_total{{result=\"{result}\"}}")])
+                .iter()
+                .sum()
+        };
+        assert_eq!(lookups(&after), lookups(&before) + 1.0);
+        before = after;
+    }
 }
 
 #[tokio::test]
@@ -260,7 +299,8 @@ async fn the_dashboard_asks_for_what_is_served() {
         }
         let grouped = expression.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
         for label in grouped.flat_map(|(labels, _)| labels.split(", ")) {
-            let known = ["transport", "endpoint", "code", "stage", "entity", "result", "le"];
+            let known =
+                ["transport", "endpoint", "code", "stage", "entity", "reason", "result", "server", "place", "le"];
             assert!(known.contains(&label), "{title} groups by {label}");
         }
     }

@@ -242,7 +242,7 @@ async fn functions_that_do_not_fit_are_told_all_at_once() {
         }
         schema["mutations"].as_array_mut().unwrap().push(mutation.clone());
     }
-    let opened = Service::open(&config(&database.url(), ""), &compiled(&schema), workers()).await;
+    let opened = Service::open(&config(&database.url(), ""), &compiled(&schema), workers(), &Default::default()).await;
     let Err(Refusal::Problems(problems)) = opened else { panic!("it was served") };
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     for (mutation, _, expected) in &cases {

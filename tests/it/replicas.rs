@@ -1,12 +1,13 @@
 //! `[database] replica_urls`: a primary and two standbys that really follow it, lost, late and found again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fraiseql::dev::postgres::{Options, PrivatePostgres};
 use serde_json::{Value as Json, json};
 
 use crate::harness::ask;
+use crate::metrics::samples;
 use crate::program::eventually;
 use crate::service::Api;
 use crate::world::{fields, list};
@@ -155,6 +156,38 @@ async fn a_replica_that_is_too_far_behind_is_not_read() {
     cluster.release(0);
     are_read(&api, &["first"]).await;
     assert_eq!(api.data("{ notes { name } }", Json::Null).await["notes"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn operators_see_how_each_replica_stands() {
+    let mut cluster = Cluster::start();
+    let api = cluster.api(3_600_000).await;
+    are_read(&api, &["first", "second"]).await;
+    let of = |name: &str, n: usize| format!("fraiseql_{name}{{server=\"replica-{n}\"}}");
+    let fit = |all: &BTreeMap<String, f64>, n: usize| -> f64 {
+        let begins = format!("fraiseql_replica_fit{{server=\"replica-{n}\",place=\"");
+        *all.iter().find(|(name, _)| name.starts_with(&begins)).unwrap_or_else(|| panic!("{begins} in {all:#?}")).1
+    };
+    let level = async || samples(&api).await.get(&of("replica_lag_bytes", 1)) == Some(&0.0);
+    assert!(eventually(level).await);
+    let all = samples(&api).await;
+    assert_eq!((fit(&all, 1), fit(&all, 2)), (1.0, 1.0));
+    assert!(all[&of("pool_connections", 1)] >= 1.0 && all[&of("pool_connections", 2)] >= 1.0, "{all:#?}");
+    assert_eq!(all[&of("pool_connections_max", 1)], all["fraiseql_pool_connections_max{server=\"primary\"}"]);
+
+    cluster.hold(0);
+    cluster.primary.execute("postgres", "INSERT INTO tb_note (name) VALUES ('a')").unwrap();
+    let behind = async || samples(&api).await.get(&of("replica_lag_bytes", 1)).is_some_and(|bytes| *bytes > 0.0);
+    assert!(eventually(behind).await);
+    let level = async || samples(&api).await.get(&of("replica_lag_bytes", 2)) == Some(&0.0);
+    assert!(eventually(level).await, "the other one follows");
+
+    cluster.standbys[1].kill().unwrap();
+    are_read(&api, &["first"]).await;
+    // How far it is behind is not known, which is not the same as nothing.
+    assert!(eventually(async || !samples(&api).await.contains_key(&of("replica_lag_bytes", 2))).await);
+    let all = samples(&api).await;
+    assert_eq!((fit(&all, 1), fit(&all, 2)), (1.0, 0.0));
 }
 
 #[tokio::test]

@@ -60,15 +60,19 @@ impl Api {
     }
 
     pub async fn at(url: &str, schema: &Json, more: &str) -> Api {
-        let config = config(url, more);
-        let service =
-            Service::open(&config, &compiled(schema), workers()).await.unwrap_or_else(|refusal| match refusal {
-                Refusal::Problems(problems) => panic!("{problems:#?}"),
-                Refusal::Unreachable(reason) => panic!("{reason}"),
-            });
-        let api = Api::unready(config).await;
-        api.server.state().serve(service);
+        let api = Api::unready(config(url, more)).await;
+        api.serve(schema).await;
         api
+    }
+
+    /// Serves this schema from the next request on, as after a reload.
+    pub async fn serve(&self, schema: &Json) {
+        let state = self.server.state();
+        let opened = Service::open(&state.config, &compiled(schema), workers(), &state.metrics).await;
+        state.serve(opened.unwrap_or_else(|refusal| match refusal {
+            Refusal::Problems(problems) => panic!("{problems:#?}"),
+            Refusal::Unreachable(reason) => panic!("{reason}"),
+        }));
     }
 
     /// A server that has nothing to serve yet.
