@@ -33,7 +33,7 @@ soak: setup ## Put load on every wire with a fault a minute, for SECS seconds (6
 check: ## Check format and lints
 	cargo fmt --check
 	cargo clippy --all-targets $(FEATURES) -- -D warnings
-	cargo clippy -- -D warnings
+	cargo clippy --all-targets -- -D warnings
 	@scripts/audit.sh
 
 audit: ## Check licences, sources and advisories of what is built in, and that all of it is used

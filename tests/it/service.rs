@@ -81,7 +81,8 @@ impl Api {
         Api { server }
     }
 
-    /// Drains, as at the end of the process.
+    /// Drains, as at the end of the process. What is in flight then is told by streams of gRPC.
+    #[cfg(feature = "grpc-transport")]
     pub async fn stop(self) {
         self.server.stop().await;
     }
