@@ -209,9 +209,12 @@ where
 /// What answers the requests of a connection.
 fn answering(peer: &Arc<Peer>) -> impl Fn(http::Request<Incoming>) -> Answering + use<> {
     let peer = peer.clone();
-    // On the heap at once: on its way there it would be copied from place to place, as large as everything
-    // that a request can become.
-    move |request| Box::pin(service::answer(peer.clone(), request.map(Body::new)))
+    // Made where it stays: on its way there it would be copied from place to place, as large as everything that a
+    // request can become.
+    move |request| {
+        let answer = Box::write(Box::new_uninit(), service::answer(peer.clone(), request.map(Body::new)));
+        Box::into_pin(answer)
+    }
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;

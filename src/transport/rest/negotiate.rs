@@ -154,7 +154,8 @@ impl Preferences {
 /// Whether the body says that it is lines of JSON.
 pub fn is_ndjson(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Media::Ndjson.is_spelled(value.split(';').next().unwrap_or_default().trim())
+    let name = value.bytes().position(|byte| byte == b';').map_or(value, |end| &value[..end]);
+    Media::Ndjson.is_spelled(name.trim())
 }
 
 /// Whether the client has the answer with this tag already (RFC 9110, section 13.1.2: weakly compared).

@@ -146,7 +146,10 @@ impl Exchange<'_> {
             return Ok(Answer::from_kept(kept).respond(true));
         }
         let pending = outcome.pending.take();
-        let told = pin!(self.told(&asked, outcome)).instrument(tracing::debug_span!("encode")).await;
+        let told = {
+            let telling = pin!(self.told(&asked, outcome));
+            telling.instrument(tracing::debug_span!("encode")).await
+        };
         let answer = match told.inspect_err(|failure| self.caller.observer().failed(failure.error.code)) {
             Ok(answer) => answer,
             Err(failure) if pending.is_some() => Answer::of_failure(&failure, self.id),
