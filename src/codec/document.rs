@@ -112,7 +112,7 @@ pub(super) fn is_key(key: &[u8], name: &str) -> bool {
 /// Keys are too short for what looks at many bytes at once.
 #[inline]
 fn has_escape(key: &[u8]) -> bool {
-    key.iter().any(|byte| *byte == b'\\')
+    key.contains(&b'\\')
 }
 
 #[cold]

@@ -112,7 +112,7 @@ impl Exchange<'_> {
                 let message = format!("more than {max} rows would be touched (Prefer: max-affected)");
                 return Err(written.stopped(Error::new(Stage::Decode, Code::TooComplex, message)));
             }
-            let mut mutate = self.rest.mutate(schema, &asked.endpoint, route, inputs, given, asked.minimal)?;
+            let mut mutate = self.rest.mutate(schema, asked.endpoint, route, inputs, given, asked.minimal)?;
             (mutate.atomic, mutate.is_batch) = (false, !is_alone);
             let began = Instant::now();
             match self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await {
