@@ -1,11 +1,13 @@
 //! The key that a row was asked by.
 
+use std::hash::{Hash, Hasher};
+
 use super::{Columns, Stop, pg};
 use crate::plan::shape::Lookup;
 use crate::schema::catalog::Family;
 
 /// What a row says about its key: two keys are equal exactly when PostgreSQL finds them so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
     Int(i64),
     Uuid([u8; 16]),
@@ -49,4 +51,19 @@ pub fn key<'a>(lookup: Lookup, columns: &Columns<'a>) -> Result<Option<Key<'a>>,
         | Family::Enum
         | Family::Other => return Err(Stop::Stale),
     }))
+}
+
+// === impl Key ===
+
+/// All keys that are looked up together are of one kind, so that it is not hashed with them.
+impl Hash for Key<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Key::Int(number) => state.write_i64(*number),
+            Key::Uuid(bytes) => state.write_u128(u128::from_ne_bytes(*bytes)),
+            Key::Text(text) => state.write(text),
+            Key::Position(at) => state.write_usize(*at),
+        }
+    }
 }

@@ -1,9 +1,6 @@
 //! What a batch of representations has come to: rows, encoded once each, and why others are not there.
 
-use std::ops::Range;
-
-use smallvec::SmallVec;
-
+use super::encoded::{Encoded, Found};
 use crate::codec::{Mismatch, Segment};
 use crate::error::{Code, Error, Result};
 
@@ -25,27 +22,15 @@ pub enum Entity<'a> {
     Failed(&'a Error),
 }
 
-/// Where the row of one representation will be.
+/// Where the row of one representation will be: by the positions of a group, and of a key in it.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// In one group; behind an interface, in the first that has it.
-    In(SmallVec<[(usize, usize); 1]>),
-    Refused(Error),
-}
-
-/// The rows of a group, encoded.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    pub bytes: Vec<u8>,
-    pub rows: Vec<Row>,
-    pub mismatches: Vec<Mismatch>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Row {
-    Missing,
-    Nulled,
-    At(Range<usize>),
+    In((u32, u32)),
+    /// Behind an interface: in the first of these that has it.
+    Behind(Box<[(u32, u32)]>),
+    /// In no type that is asked for.
+    Nowhere,
+    Refused(Box<Error>),
 }
 
 // === impl Answered ===
@@ -59,28 +44,46 @@ impl Answered {
         self.places.is_empty()
     }
 
+    /// Bytes of all rows, each of them once.
+    pub fn bytes(&self) -> usize {
+        self.groups.iter().flatten().map(Encoded::bytes).sum()
+    }
+
     /// What became of each representation, in their order.
     pub fn entities(&self) -> impl Iterator<Item = Entity<'_>> {
         self.places.iter().map(|place| self.entity(place))
     }
 
+    #[inline]
     fn entity<'a>(&'a self, place: &'a Place) -> Entity<'a> {
-        let all = match place {
-            Place::In(all) => all,
-            Place::Refused(error) => return Entity::Failed(error),
-        };
-        let mut left = Entity::Missing;
-        for (group, key) in all {
-            match &self.groups[*group] {
-                Err(error) => left = Entity::Failed(error),
-                Ok(encoded) => match &encoded.rows[*key] {
-                    Row::At(range) => return Entity::Row(&encoded.bytes[range.clone()]),
-                    Row::Nulled => return Entity::Nulled,
-                    Row::Missing => {}
-                },
+        match place {
+            Place::In((group, key)) => self.row(*group, *key),
+            Place::Behind(all) => {
+                let mut left = Entity::Missing;
+                for (group, key) in all {
+                    match self.row(*group, *key) {
+                        Entity::Missing => {}
+                        failed @ Entity::Failed(_) => left = failed,
+                        found @ (Entity::Row(_) | Entity::Nulled) => return found,
+                    }
+                }
+                left
             }
+            Place::Nowhere => Entity::Missing,
+            Place::Refused(error) => Entity::Failed(error),
         }
-        left
+    }
+
+    #[inline]
+    fn row(&self, group: u32, key: u32) -> Entity<'_> {
+        match &self.groups[group as usize] {
+            Err(error) => Entity::Failed(error),
+            Ok(encoded) => match encoded.row(key as usize) {
+                Found::Row(row) => Entity::Row(row),
+                Found::Nulled => Entity::Nulled,
+                Found::Missing => Entity::Missing,
+            },
+        }
     }
 
     /// Why there is nothing at all: every statement failed.
@@ -118,10 +121,9 @@ impl Answered {
         }
         let mut found = Vec::new();
         for (index, place) in self.places.iter().enumerate() {
-            let Place::In(all) = place else { continue };
-            for (group, key) in all {
-                let mismatches = self.groups[*group].iter().flat_map(|encoded| &encoded.mismatches);
-                let own = mismatches.filter(|mismatch| mismatch.path.first() == Some(&Segment::Index(*key)));
+            for (group, key) in place.all() {
+                let mismatches = self.groups[*group as usize].iter().flat_map(|encoded| &encoded.mismatches);
+                let own = mismatches.filter(|mismatch| mismatch.path.first() == Some(&Segment::Index(*key as usize)));
                 found.extend(own.cloned().map(|mut mismatch| {
                     mismatch.path[0] = Segment::Index(index);
                     mismatch
@@ -129,5 +131,17 @@ impl Answered {
             }
         }
         found
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    fn all(&self) -> &[(u32, u32)] {
+        match self {
+            Place::In(place) => std::slice::from_ref(place),
+            Place::Behind(all) => all,
+            Place::Nowhere | Place::Refused(_) => &[],
+        }
     }
 }

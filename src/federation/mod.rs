@@ -6,6 +6,11 @@
 
 pub mod answered;
 pub mod batch;
+pub mod collected;
+mod encoded;
+mod group;
 mod guarded;
+pub mod part;
 mod representation;
 pub mod sdl;
+pub mod wanted;

@@ -1,54 +1,50 @@
 //! One representation → the key that it has, checked before anything is asked of the database.
 
 use serde_json::{Map, Value as Json};
-use smallvec::SmallVec;
 
+use super::part::in_object;
 use crate::error::{Error, Result};
 use crate::intent::selection::TYPENAME;
-use crate::intent::value::{Value, coerce, comparable, shown};
+use crate::intent::value::{Value, coerce, shown};
 use crate::problem::did_you_mean;
-use crate::schema::entities::{Behind, Entity, EntityKey, KeyPart};
+use crate::schema::entities::{Entity, EntityKey};
 use crate::schema::field_set::Selected;
-use crate::schema::model::{TypeDef, TypeOf, TypeRef};
-use crate::schema::name::Name;
+use crate::schema::model::{Field, TypeDef, TypeOf, TypeRef};
+use crate::schema::name::{ByName, Name};
 use crate::schema::{Kind, Schema};
 
-/// The values of a key, in the order of its parts.
-pub type KeyValues = SmallVec<[Value; 2]>;
-
-/// What a representation asks for: rows of one type by one of its keys, or of the types behind an
-/// interface.
-pub struct Represented<'s> {
-    pub entity: &'s Entity,
-    /// The position among the keys of the entity.
-    pub key: usize,
-}
-
-/// Which key of which entity a representation has.
-pub fn represented<'s>(schema: &'s Schema, representation: &Json) -> Result<Represented<'s>> {
+/// The name of the type in a representation, and its fields with it.
+pub fn named(representation: &Json) -> Result<(&str, &Map<String, Json>)> {
     let Json::Object(map) = representation else {
         let message = format!("a representation is an object with __typename and a key, not {}", shown(representation));
         return Err(Error::invalid(message));
     };
-    let entity = match map.get(TYPENAME) {
-        Some(Json::String(name)) => schema.entity(name).ok_or_else(|| unknown(schema, name))?,
-        Some(other) => return Err(Error::invalid(format!("__typename is the name of a type, not {}", shown(other)))),
-        None => return Err(Error::invalid("the representation has no __typename")),
-    };
-    check_fields(schema, entity, map)?;
-    let complete = |key: &&(usize, &EntityKey)| key.1.parts.iter().all(|part| part.value(map).is_some());
-    let keys: Vec<(usize, &EntityKey)> = entity.keys.iter().enumerate().collect();
-    let found = keys.iter().filter(|(_, key)| key.is_resolvable).find(complete);
-    match found.or_else(|| keys.iter().find(complete)) {
-        Some((key, _)) => Ok(Represented { entity, key: *key }),
-        None => Err(incomplete(entity, map)),
+    match in_object(map, TYPENAME) {
+        Some(Json::String(name)) => Ok((name, map)),
+        Some(other) => Err(Error::invalid(format!("__typename is the name of a type, not {}", shown(other)))),
+        None => Err(Error::invalid("the representation has no __typename")),
     }
 }
 
-/// The values of a key as the columns of a type are compared with them.
-pub fn key_values(schema: &Schema, object: &TypeDef, key: &EntityKey, representation: &Json) -> Result<KeyValues> {
-    let Json::Object(map) = representation else { return Ok(KeyValues::new()) };
-    key.parts.iter().map(|part| value(schema, object, part, part.value(map).unwrap_or(&Json::Null))).collect()
+pub fn entity<'s>(schema: &'s Schema, name: &str) -> Result<&'s Entity> {
+    schema.entity(name).ok_or_else(|| unknown(schema, name))
+}
+
+/// The fields that representations of an entity may have.
+pub fn fields<'s>(schema: &'s Schema, entity: &Entity) -> Option<&'s ByName<Field>> {
+    match schema.kind(&entity.name) {
+        Kind::Object(object) => Some(&object.fields),
+        Kind::Interface(interface) => Some(&interface.fields),
+        Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => None,
+    }
+}
+
+/// Which of the keys of an entity a representation has: the first by which rows are looked up, else the first.
+pub fn key_of(entity: &Entity, fields: Option<&ByName<Field>>, map: &Map<String, Json>) -> Result<usize> {
+    check_fields(entity, fields, map)?;
+    let is_complete = |key: &EntityKey| key.parts.iter().all(|part| part.value(map).is_some());
+    let found = entity.keys.iter().position(|key| key.is_resolvable && is_complete(key));
+    found.or_else(|| entity.keys.iter().position(is_complete)).ok_or_else(|| incomplete(entity, map))
 }
 
 /// The whole of a representation under the names that SQL uses, each value of its declared type.
@@ -148,45 +144,19 @@ fn shown_name(name: &str) -> String {
     name.chars().take(60).collect()
 }
 
-fn value(schema: &Schema, object: &TypeDef, part: &KeyPart, json: &Json) -> Result<Value> {
-    let wrong = |what: String| {
-        let path = part.path.iter().map(|name| &**name).collect::<Vec<_>>().join(".");
-        Error::invalid(format!("{}.{path}: {what}", object.name)).at(path)
-    };
-    let value = match schema.kind(part.ty.innermost()) {
-        Kind::Scalar(scalar) => coerce(scalar, json).map_err(wrong)?,
-        Kind::Enum(def) => {
-            let known = def.values.iter().find(|value| json.as_str() == Some(&value.name));
-            let stored = known.map(|value| Value::Text(value.stored.to_string()));
-            stored.ok_or_else(|| wrong(format!("{} is not a value of {}", shown(json), def.name)))?
-        }
-        Kind::Object(_) | Kind::Interface(_) | Kind::Union(_) => {
-            return Err(wrong("an object is no value of a key".to_owned()));
-        }
-    };
-    let relation = object.relation.as_ref();
-    let found = relation.and_then(|relation| schema.key_type(relation, &object.data_column, part));
-    match found {
-        Some(found) => comparable(found.ty.family, value).map_err(wrong),
-        None => Ok(value),
-    }
-}
-
 /// A field that the type does not have is a mistake of whoever sends it.
-fn check_fields(schema: &Schema, entity: &Entity, map: &Map<String, Json>) -> Result<()> {
-    let fields = match (&entity.behind, schema.kind(&entity.name)) {
-        (_, Kind::Object(object)) => &object.fields,
-        (_, Kind::Interface(interface)) => &interface.fields,
-        (Behind::Object | Behind::Interface(_), Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_)) => return Ok(()),
-    };
-    let is_known = |key: &&String| *key == TYPENAME || fields.contains_key(key.as_str());
-    match map.keys().find(|key| !is_known(key)) {
+fn check_fields(entity: &Entity, fields: Option<&ByName<Field>>, map: &Map<String, Json>) -> Result<()> {
+    let Some(fields) = fields else { return Ok(()) };
+    // Most of them are parts of keys, which are found without hashing their names.
+    let in_keys = |name: &str| entity.keys.iter().any(|key| key.has(name));
+    let is_known = |name: &&String| *name == TYPENAME || in_keys(name) || fields.contains_key(name.as_str());
+    match map.keys().find(|name| !is_known(name)) {
         None => Ok(()),
-        Some(key) => {
-            let hint = did_you_mean(key, fields.keys().map(|name| &**name)).unwrap_or_default();
-            let key = shown_name(key);
-            let message = format!("{} has no field \"{key}\"; {hint}", entity.name);
-            Err(Error::invalid(message.trim_end_matches("; ")).at(key))
+        Some(name) => {
+            let hint = did_you_mean(name, fields.keys().map(|name| &**name)).unwrap_or_default();
+            let name = shown_name(name);
+            let message = format!("{} has no field \"{name}\"; {hint}", entity.name);
+            Err(Error::invalid(message.trim_end_matches("; ")).at(name))
         }
     }
 }
@@ -216,16 +186,5 @@ fn has_nul(json: &Json) -> bool {
         Json::Array(items) => items.iter().any(has_nul),
         Json::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
-}
-
-// === impl KeyPart ===
-
-impl KeyPart {
-    /// The value of this part in a representation; nothing where it is absent or null.
-    fn value<'r>(&self, map: &'r Map<String, Json>) -> Option<&'r Json> {
-        let (last, above) = self.path.split_last()?;
-        let map = above.iter().try_fold(map, |map, name| map.get(&**name)?.as_object())?;
-        map.get(&**last).filter(|value| !value.is_null())
     }
 }

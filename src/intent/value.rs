@@ -99,13 +99,20 @@ pub fn coerce(scalar: Scalar, json: &Json) -> Result<Value, String> {
 }
 
 /// Turns a value into what a column of this family is compared with, so that PostgreSQL cannot fail at
-/// it: among many values that are sent together, one that fails would fail all of them.
+/// it: among many values that are sent together, one that fails would fail all of them. Integers, UUIDs and
+/// texts become what the column's own values are, so that a row is found again by its key.
 pub fn comparable(family: Family, value: Value) -> Result<Value, String> {
-    let text = match value {
-        Value::Text(text) => text,
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Uuid(_) | Value::List(_) => {
-            return Ok(value);
+    let is_whole = |number: f64| number.fract() == 0.0 && number.abs() < 9.0e15;
+    let text = match (family, value) {
+        (_, Value::Text(text)) => text,
+        (Family::Text | Family::Varchar, Value::Uuid(uuid)) => return Ok(Value::Text(uuid.to_string())),
+        (Family::Int2 | Family::Int4 | Family::Int8, Value::Float(number)) if is_whole(number) => {
+            return Ok(Value::Int(number as i64));
         }
+        (Family::Int2 | Family::Int4 | Family::Int8, Value::Float(number)) => {
+            return Err(format!("{number} is not a whole number within 64 bits"));
+        }
+        (_, other) => return Ok(other),
     };
     let shown = || shown(&Json::String(text.clone()));
     match family {

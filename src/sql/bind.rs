@@ -151,7 +151,11 @@ impl Bind {
 }
 
 fn all<T>(items: &[Value], one: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<Option<T>>, String> {
-    items.iter().map(|item| if *item == Value::Null { Ok(None) } else { one(item).map(Some) }).collect()
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        all.push(if *item == Value::Null { None } else { Some(one(item)?) });
+    }
+    Ok(all)
 }
 
 fn to_bool(value: &Value) -> Result<bool, String> {

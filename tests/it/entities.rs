@@ -50,6 +50,37 @@ async fn order_duplicates_and_what_is_not_there() {
     assert_eq!(answers(&api, json!([])).await, json!([]));
 }
 
+/// A row is found by its key whatever type its column has: by a UUID in a column of text, a Float in one of integers.
+#[tokio::test]
+async fn keys_of_other_types_than_their_columns() {
+    let database = crate::subgraph::database();
+    database.execute(
+        "CREATE VIEW v_badge AS SELECT md5('badge' || n)::uuid::text AS code, n AS level, 'Badge ' || n AS title \
+         FROM generate_series(1, 9) n",
+    );
+    let fields = crate::world::fields(&["code: UUID!", "level: Float!", "title: String!"]);
+    let keys = json!([{"fields": "code"}, {"fields": "level"}]);
+    let badge = json!({"name": "Badge", "sql_source": "v_badge", "keys": keys, "fields": fields});
+    let schema = json!({"types": [badge], "federation": {"version": "v2"}});
+    let api = Api::with(&database, &schema, "").await;
+    let code = |number: usize| crate::subgraph::uuid(&format!("badge{number}"));
+    let by = |field: &str, value: Json| json!({"__typename": "Badge", field: value});
+    let asked = json!([
+        by("code", json!(code(3))),
+        by("level", json!(4)),
+        by("level", json!(4.5)),
+        by("code", json!(code(5).to_uppercase())),
+        by("level", json!(6.0)),
+        by("code", json!(code(70))),
+    ]);
+    let query =
+        "query($representations: [_Any!]!) { _entities(representations: $representations) { ... on Badge { title } } }";
+    let (data, errors) = ask(&api, query, &asked).await;
+    let titled = |number: usize| json!({"title": format!("Badge {number}")});
+    assert_eq!(data, json!([titled(3), titled(4), null, titled(5), titled(6), null]));
+    assert_eq!(errors, [(json!(["_entities", 2]), "Badge.level: 4.5 is not a whole number within 64 bits".to_owned())]);
+}
+
 #[tokio::test]
 async fn keys_of_every_kind() {
     let (_database, api) = api().await;

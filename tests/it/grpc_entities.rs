@@ -81,6 +81,16 @@ async fn batches() {
     let keys = json!({"keys": [{"grade": "GRADE_LOW", "note": "Reading 4"}, {"day": "2024-01-05"}, {"at": "2024-01-01T04:00:00Z"}, {"number": 4}],
                       "readMask": "number"});
     assert_eq!(rows(&client.one("BatchGetReadings", keys).await), vec![json!({"entity": {"number": 4}}); 4]);
+    let keys = json!({"keys": [{"slug": "slug-4"}, {"slug": "a\u{0}b"}, {"weight": 1.0, "active": true}, {"slug": "slug-4", "number": 5}],
+                      "readMask": "number"});
+    let answer = rows(&client.one("BatchGetReadings", keys).await);
+    assert_eq!(
+        answer[1],
+        error("Reading.slug: a text may not hold the character U+0000", "slug"),
+        "a value that no column holds"
+    );
+    let numbers: Vec<&Json> = answer.iter().map(|row| &row["entity"]["number"]).collect();
+    assert_eq!(numbers, [&json!(4), &Json::Null, &json!(4), &json!(5)], "the first of several keys is asked by");
     let joined = json!({"keys": [{"id": user_id(2)}], "readMask": "posts.title", "joins": {"posts": {"limit": 1, "orderBy": [{"title": "ORDER_DIRECTION_DESC"}]}}});
     let answer = client.one("BatchGetUsers", joined).await;
     assert_eq!(rows(&answer)[0]["entity"]["posts"], json!([{"title": "Post 2.3"}]));
@@ -308,7 +318,8 @@ async fn the_generated_client_of_any_schema() {
 
     let (_database, api) = api().await;
     let channel = Client::of(&api).await.channel;
-    let mut client = EntityServiceClient::new(channel).accept_compressed(CompressionEncoding::Gzip);
+    let gzip = CompressionEncoding::Gzip;
+    let mut client = EntityServiceClient::new(channel).accept_compressed(gzip).send_compressed(gzip);
     let key = |typename: &str, id: String| EntityKey {
         typename: typename.to_owned(),
         key: Some(Struct { fields: [("id".to_owned(), Value { kind: Some(Kind::StringValue(id)) })].into() }),

@@ -22,7 +22,12 @@ pub async fn api_with(more: &str) -> (Database, Api) {
 
 /// The id of a user: that of its row.
 pub fn user_id(number: usize) -> String {
-    let hex = md5(&format!("user{number}"));
+    uuid(&format!("user{number}"))
+}
+
+/// What PostgreSQL's `md5` says, as a UUID.
+pub fn uuid(text: &str) -> String {
+    let hex = md5(text);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

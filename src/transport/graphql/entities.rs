@@ -9,6 +9,7 @@ use super::respond::{Failure, GraphqlError};
 use super::variables::Given;
 use crate::error::{Code, Error, Stage};
 use crate::federation::batch::{EntityBatch, JsonRows};
+use crate::federation::collected::Collected;
 use crate::intent::value::Values;
 use crate::observe::ENTITIES;
 use crate::schema::name::Name;
@@ -40,12 +41,11 @@ impl Exchange<'_> {
         let batch = EntityBatch {
             engine: self.engine,
             caller: self.caller,
-            wanted: &asked.wanted,
             arguments: &arguments,
             encoding: &JsonRows,
             bytes_max: self.graphql.options.response_bytes_max,
         };
-        let answered = batch.answer(&representations).await;
+        let answered = batch.answer(Collected::of(&schema, &asked.wanted, &representations)).await;
         for error in answered.failures().filter(|error| error.code.is_logged()) {
             tracing::error!(request_id = self.id, root = &*root.key, "{error}");
         }

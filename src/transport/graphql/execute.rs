@@ -9,7 +9,7 @@ use apollo_compiler::executable::Operation as OperationDef;
 use apollo_compiler::introspection::partial_execute;
 use apollo_compiler::validation::Valid;
 use futures_util::{FutureExt, StreamExt};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::Graphql;
@@ -17,7 +17,7 @@ use super::document::{Document, Operation};
 use super::encode::{Encoded, encode, mismatch_error};
 use super::forms::{Forms, Root, RootKind, mutate, read};
 use super::request::Request;
-use super::respond::{Failure, GraphqlError};
+use super::respond::{Failure, GraphqlError, write_all};
 use super::trace::{self, Trace};
 use super::variables::{Given, coerce_variables};
 use crate::auth::Caller;
@@ -334,11 +334,11 @@ fn assemble(
         answer.value.is_none() && !root.nullable && !matches!(root.kind, RootKind::Introspection)
     };
     let void = roots.iter().zip(&answers).any(is_void);
-    let mut errors: Vec<Json> = Vec::new();
+    let mut errors: Vec<GraphqlError> = Vec::new();
     let mut body = Chunks::default();
     body.push(if void { b"{\"data\":null" } else { b"{\"data\":{" });
     for (i, (root, answer)) in roots.iter().zip(answers).enumerate() {
-        errors.extend(answer.errors.iter().map(GraphqlError::to_json));
+        errors.extend(answer.errors);
         if void {
             continue;
         }
@@ -365,7 +365,7 @@ fn assemble(
     body.push(if void { b"" } else { b"}" });
     if !errors.is_empty() {
         body.push(b",\"errors\":");
-        body.push(json!(errors).to_string().as_bytes());
+        write_all(&errors, body.buffer());
     }
     if let Some(trace) = trace {
         body.push(format!(",\"extensions\":{{\"{}\":\"{trace}\"}}", trace::FORMAT).as_bytes());

@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use super::subgraph;
 use super::variables::{Given, Variable, constant};
 use crate::error::{Error, Result};
-use crate::federation::batch::Wanted;
+use crate::federation::wanted::Wanted;
 use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::mutation::input;
 use crate::intent::selection::{

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::codec::json_text::{integer, string};
 use crate::error::{Code, Error};
 
 /// One entry of `errors`.
@@ -68,7 +69,7 @@ impl GraphqlError {
         }
     }
 
-    /// What [`GraphqlError::to_json`] wrote.
+    /// What [`GraphqlError::write`] wrote.
     pub fn of_json(entry: &Json) -> GraphqlError {
         let mut extensions = entry["extensions"].as_object().cloned().unwrap_or_default();
         let code = extensions.shift_remove("code");
@@ -84,20 +85,58 @@ impl GraphqlError {
         }
     }
 
-    pub fn to_json(&self) -> Json {
-        let mut entry = serde_json::Map::new();
-        entry.insert("message".to_owned(), json!(self.message));
+    /// Writes it as JSON. There may be one for each of many entities, so that no tree is made of them.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"message\":");
+        string(self.message.as_bytes(), out);
         if !self.locations.is_empty() {
-            let locations = self.locations.iter().map(|(line, column)| json!({"line": line, "column": column}));
-            entry.insert("locations".to_owned(), locations.collect());
+            out.extend_from_slice(b",\"locations\":");
+            list(&self.locations, out, |(line, column), out| {
+                out.extend_from_slice(b"{\"line\":");
+                integer(*line, out);
+                out.extend_from_slice(b",\"column\":");
+                integer(*column, out);
+                out.push(b'}');
+            });
         }
         if !self.path.is_empty() {
-            entry.insert("path".to_owned(), json!(self.path));
+            out.extend_from_slice(b",\"path\":");
+            list(&self.path, out, value);
         }
-        let mut extensions = serde_json::Map::from_iter([("code".to_owned(), json!(self.code))]);
-        extensions.extend(self.extensions.clone());
-        entry.insert("extensions".to_owned(), Json::Object(extensions));
-        Json::Object(entry)
+        out.extend_from_slice(b",\"extensions\":{\"code\":");
+        string(self.code.as_bytes(), out);
+        for (name, extension) in &self.extensions {
+            out.push(b',');
+            string(name.as_bytes(), out);
+            out.push(b':');
+            value(extension, out);
+        }
+        out.extend_from_slice(b"}}");
+    }
+}
+
+/// Errors as a JSON list.
+pub fn write_all<'e>(errors: impl IntoIterator<Item = &'e GraphqlError>, out: &mut Vec<u8>) {
+    list(errors, out, GraphqlError::write);
+}
+
+fn list<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
+}
+
+fn value(json: &Json, out: &mut Vec<u8>) {
+    match json {
+        Json::String(text) => string(text.as_bytes(), out),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+            out.extend_from_slice(json.to_string().as_bytes());
+        }
     }
 }
 
@@ -149,7 +188,9 @@ impl Failure {
     }
 
     pub fn body(&self) -> Vec<u8> {
-        let errors: Vec<Json> = self.errors.iter().map(GraphqlError::to_json).collect();
-        json!({ "errors": errors }).to_string().into_bytes()
+        let mut body = b"{\"errors\":".to_vec();
+        write_all(&self.errors, &mut body);
+        body.push(b'}');
+        body
     }
 }

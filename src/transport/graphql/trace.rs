@@ -79,7 +79,9 @@ impl Trace {
                 varint(number::LOCATION_COLUMN, *column as u64, &mut location);
                 bytes(number::ERROR_LOCATION, &location, &mut out);
             }
-            text(number::ERROR_JSON, &error.to_json().to_string(), &mut out);
+            let mut json = Vec::new();
+            error.write(&mut json);
+            bytes(number::ERROR_JSON, &json, &mut out);
             out
         });
         let root = RootTrace { key: key.clone(), start, end: self.elapsed(), errors: errors.collect() };

@@ -10,7 +10,7 @@ use super::encode::encode;
 use super::execute::{Answer, Exchange};
 use super::forms::Root;
 use super::request::Request;
-use super::respond::GraphqlError;
+use super::respond::{GraphqlError, write_all};
 use crate::engine::{KeptAnswer, Pace};
 use crate::error::Stage;
 use crate::intent::{Intent, Mutate};
@@ -62,9 +62,10 @@ impl Exchange<'_> {
 
 impl Answer {
     fn to_kept(&self) -> KeptAnswer {
-        let errors: Json = self.errors.iter().map(GraphqlError::to_json).collect();
+        let mut errors = Vec::new();
+        write_all(&self.errors, &mut errors);
         let body = self.value.as_ref().map(Chunks::text).unwrap_or_default();
-        KeptAnswer { status: 200, headers: errors.to_string(), body }
+        KeptAnswer { status: 200, headers: String::from_utf8_lossy(&errors).into_owned(), body }
     }
 
     fn of_kept(kept: KeptAnswer) -> Answer {

@@ -9,13 +9,15 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::api::{self, Api, Label, Type};
 use super::descriptor;
+use super::raw::{Raw, next, take, varint};
+use super::well_known::{list, structure, timestamp, value};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::filter::{DIRECTIONS, Operators};
 use crate::problem::did_you_mean;
 use crate::schema::name::{Name, camel_case};
 
 /// Messages within messages, filters within filters and values within values that are followed.
-const DEPTH_MAX: usize = 64;
+pub const DEPTH_MAX: usize = 64;
 
 /// Decodes the requests of one service.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ pub struct Decoder {
     by_name: HashMap<String, usize, ahash::RandomState>,
     enums: Vec<Enum>,
 }
+
+/// The items of one field of a request, and its other arguments.
+type Split<'b> = (Vec<&'b [u8]>, Map<String, Json>);
 
 /// By number.
 type Fields = HashMap<u32, Field, ahash::RandomState>;
@@ -38,15 +43,16 @@ struct Message {
 }
 
 #[derive(Debug)]
-struct Field {
+pub struct Field {
     name: String,
-    source: Name,
+    /// As the schema has it.
+    pub source: Name,
     repeated: bool,
-    kind: Kind,
+    pub kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub enum Kind {
     Double,
     Int32,
     Int64,
@@ -68,14 +74,6 @@ struct Enum {
     name: String,
     /// By number: the name in protobuf, and in the rest of the program.
     values: HashMap<i64, (String, Name)>,
-}
-
-/// A value as it travels.
-enum Raw<'b> {
-    Varint(u64),
-    Fixed64([u8; 8]),
-    Fixed32,
-    Bytes(&'b [u8]),
 }
 
 // === impl Decoder ===
@@ -175,6 +173,41 @@ impl Decoder {
         Ok(arguments)
     }
 
+    /// The items of one field of a request as they came, and its other arguments.
+    pub fn split<'b>(&self, request: &str, list: &str, bytes: &'b [u8]) -> Result<Split<'b>> {
+        let (mut items, mut others, mut bytes) = (Vec::new(), Map::new(), bytes);
+        let message = self.by_name.get(request).map(|at| &self.messages[*at]).ok_or_else(|| broken(""))?;
+        let split = message.fields.iter().find(|(_, field)| *field.source == *list).map(|(number, _)| *number);
+        while !bytes.is_empty() {
+            match next(&mut bytes).ok_or_else(|| broken(""))? {
+                (number, Raw::Bytes(item)) if Some(number) == split => items.push(item),
+                (number, raw) => self.field(message, number, raw, "", 0, &mut others)?,
+            }
+        }
+        Ok((items, others))
+    }
+
+    /// One of the items.
+    pub fn item(&self, request: &str, list: &str, index: usize, bytes: &[u8]) -> Result<Json> {
+        let message = self.by_name.get(request).map(|at| &self.messages[*at]);
+        let field = message.and_then(|message| message.fields.values().find(|field| *field.source == *list));
+        let field = field.ok_or_else(|| broken(""))?;
+        self.value(field.kind, Raw::Bytes(bytes), &format!("{}[{index}]", field.name), 0)
+    }
+
+    /// The fields of a request, or of the items of one of its lists, by their numbers.
+    pub fn fields(&self, request: &str, list: Option<&str>) -> impl Iterator<Item = (u32, &Field)> {
+        let message = self.by_name.get(request).map(|at| &self.messages[*at]);
+        let message = match (message, list) {
+            (Some(message), Some(list)) => {
+                let list = message.fields.values().find(|field| *field.source == *list);
+                list.and_then(|list| if let Kind::Message(at) = list.kind { self.messages.get(at) } else { None })
+            }
+            (message, _) => message,
+        };
+        message.into_iter().flat_map(|message| &message.fields).map(|(number, field)| (*number, field))
+    }
+
     fn message(
         &self,
         at: usize,
@@ -190,38 +223,51 @@ impl Decoder {
         let message = &self.messages[at];
         while !bytes.is_empty() {
             let (number, raw) = next(&mut bytes).ok_or_else(|| broken(path))?;
-            let Some(field) = message.fields.get(&number) else {
-                let what = if path.is_empty() { "the request" } else { path };
-                let known = did_you_mean("", message.names.iter().map(String::as_str));
-                let known = known.map(|known| format!("; {known}")).unwrap_or_default();
-                let text = format!("{what} has no field number {number}{known}");
-                return Err(Error::invalid(format!("{text}; was the client built from a newer schema?")).at(path));
-            };
-            let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
-            if message.is_oneof {
-                into.clear();
-            }
-            if field.repeated {
-                let slot = into.entry(&*field.source).or_insert_with(|| Json::Array(Vec::new()));
-                if let Json::Array(items) = slot {
-                    self.items(field.kind, raw, &path, depth, items)?;
-                }
-            } else if let Kind::Message(inner) = field.kind {
-                // The same message twice is merged, as protobuf has it.
-                let slot = into.entry(&*field.source).or_insert_with(|| Json::Object(Map::new()));
-                if let (Json::Object(slot), Raw::Bytes(bytes)) = (slot, raw) {
-                    self.message(inner, bytes, &path, depth + 1, slot)?;
-                } else {
-                    return Err(broken(&path));
-                }
-            } else {
-                into.insert(String::from(&*field.source), self.value(field.kind, raw, &path, depth)?);
-            }
+            self.field(message, number, raw, path, depth, into)?;
         }
         if message.needs_content && into.is_empty() {
             let what =
                 if message.is_oneof { "a field" } else { "an operator (an empty list cannot be told from none)" };
             return Err(Error::invalid(format!("{path} is there without {what}")).at(path));
+        }
+        Ok(())
+    }
+
+    fn field(
+        &self,
+        message: &Message,
+        number: u32,
+        raw: Raw<'_>,
+        path: &str,
+        depth: usize,
+        into: &mut Map<String, Json>,
+    ) -> Result<()> {
+        let Some(field) = message.fields.get(&number) else {
+            let what = if path.is_empty() { "the request" } else { path };
+            let known = did_you_mean("", message.names.iter().map(String::as_str));
+            let known = known.map(|known| format!("; {known}")).unwrap_or_default();
+            let text = format!("{what} has no field number {number}{known}");
+            return Err(Error::invalid(format!("{text}; was the client built from a newer schema?")).at(path));
+        };
+        let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
+        if message.is_oneof {
+            into.clear();
+        }
+        if field.repeated {
+            let slot = into.entry(&*field.source).or_insert_with(|| Json::Array(Vec::new()));
+            if let Json::Array(items) = slot {
+                self.items(field.kind, raw, &path, depth, items)?;
+            }
+        } else if let Kind::Message(inner) = field.kind {
+            // The same message twice is merged, as protobuf has it.
+            let slot = into.entry(&*field.source).or_insert_with(|| Json::Object(Map::new()));
+            if let (Json::Object(slot), Raw::Bytes(bytes)) = (slot, raw) {
+                self.message(inner, bytes, &path, depth + 1, slot)?;
+            } else {
+                return Err(broken(&path));
+            }
+        } else {
+            into.insert(String::from(&*field.source), self.value(field.kind, raw, &path, depth)?);
         }
         Ok(())
     }
@@ -325,128 +371,13 @@ fn is_operator(field: &api::Field) -> bool {
     [Operators::Equality, Operators::List].iter().any(|operators| operators.find(&field.source).is_some())
 }
 
-/// The next field: its number and its value.
-fn next<'b>(bytes: &mut &'b [u8]) -> Option<(u32, Raw<'b>)> {
-    let tag = varint(bytes)?;
-    let number = u32::try_from(tag >> 3).ok().filter(|number| *number > 0)?;
-    let raw = match tag & 7 {
-        0 => Raw::Varint(varint(bytes)?),
-        1 => Raw::Fixed64(take::<8>(bytes)?),
-        2 => {
-            let length = usize::try_from(varint(bytes)?).ok()?;
-            let (content, rest) = bytes.split_at_checked(length)?;
-            *bytes = rest;
-            Raw::Bytes(content)
-        }
-        5 => {
-            take::<4>(bytes)?;
-            Raw::Fixed32
-        }
-        _ => return None,
-    };
-    Some((number, raw))
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*taken)
-}
-
-fn text(bytes: &[u8], path: &str) -> Result<String> {
+pub fn text(bytes: &[u8], path: &str) -> Result<String> {
     let text = std::str::from_utf8(bytes);
     text.map(str::to_owned).map_err(|_| Error::invalid(format!("{path} is not text in UTF-8")).at(path))
 }
 
-fn timestamp(mut bytes: &[u8], path: &str) -> Result<Json> {
-    let (mut seconds, mut nanos) = (0, 0);
-    while !bytes.is_empty() {
-        match next(&mut bytes) {
-            Some((1, Raw::Varint(value))) => seconds = value as i64,
-            Some((2, Raw::Varint(value))) => nanos = value as i32,
-            Some(_) | None => return Err(broken(path)),
-        }
-    }
-    let found = jiff::Timestamp::new(seconds, nanos).ok().filter(|_| (0..1_000_000_000).contains(&nanos));
-    match found {
-        Some(found) => Ok(Json::String(found.to_string())),
-        None => Err(Error::invalid(format!("{path}: there is no such point in time")).at(path)),
-    }
-}
-
-/// A `google.protobuf.Value` as JSON.
-fn value(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
-    if depth > DEPTH_MAX {
-        let message = format!("{path} is nested deeper than {DEPTH_MAX} levels");
-        return Err(Error::new(Stage::Decode, Code::TooComplex, message).at(path));
-    }
-    let mut found = None;
-    while !bytes.is_empty() {
-        let value = match next(&mut bytes) {
-            Some((1, Raw::Varint(_))) => Json::Null,
-            Some((2, Raw::Fixed64(number))) => Number::from_f64(f64::from_le_bytes(number)).map_or(Json::Null, whole),
-            Some((3, Raw::Bytes(bytes))) => Json::String(text(bytes, path)?),
-            Some((4, Raw::Varint(flag))) => Json::Bool(flag != 0),
-            Some((5, Raw::Bytes(fields))) => structure(fields, path, depth)?,
-            Some((6, Raw::Bytes(bytes))) => list(bytes, path, depth)?,
-            Some(_) | None => return Err(broken(path)),
-        };
-        found = Some(value);
-    }
-    Ok(found.unwrap_or(Json::Null))
-}
-
-/// A `google.protobuf.Struct` as JSON.
-fn structure(mut fields: &[u8], path: &str, depth: usize) -> Result<Json> {
-    let mut object = Map::new();
-    while !fields.is_empty() {
-        let Some((1, Raw::Bytes(mut entry))) = next(&mut fields) else { return Err(broken(path)) };
-        let (mut key, mut content) = (String::new(), Json::Null);
-        while !entry.is_empty() {
-            match next(&mut entry) {
-                Some((1, Raw::Bytes(bytes))) => key = text(bytes, path)?,
-                Some((2, Raw::Bytes(bytes))) => content = value(bytes, path, depth + 1)?,
-                Some(_) | None => return Err(broken(path)),
-            }
-        }
-        object.insert(key, content);
-    }
-    Ok(Json::Object(object))
-}
-
-/// A `google.protobuf.ListValue` as JSON.
-fn list(mut bytes: &[u8], path: &str, depth: usize) -> Result<Json> {
-    let mut items = Vec::new();
-    while !bytes.is_empty() {
-        let Some((1, Raw::Bytes(item))) = next(&mut bytes) else { return Err(broken(path)) };
-        items.push(value(item, path, depth + 1)?);
-    }
-    Ok(Json::Array(items))
-}
-
-/// Numbers of `Value` are doubles; whole ones are what JSON would have had.
-fn whole(number: Number) -> Json {
-    match number.as_f64() {
-        Some(float) if float.fract() == 0.0 && float.abs() < 9.0e15 => Json::from(float as i64),
-        Some(_) | None => Json::Number(number),
-    }
-}
-
 #[cold]
-fn broken(path: &str) -> Error {
+pub fn broken(path: &str) -> Error {
     let what = if path.is_empty() { "the request" } else { path };
     Error::invalid(format!("{what} is not a protobuf message of the declared type")).at(path)
 }

@@ -14,7 +14,7 @@ use super::describe::{JOINS, READ_MASK};
 use super::mutations::returned_by_default;
 use super::select::{ListSite, select, select_type};
 use crate::error::{Code, Error, Result, Stage};
-use crate::federation::batch::Wanted;
+use crate::federation::wanted::Wanted;
 use crate::intent::arguments::{arguments, list_arguments};
 use crate::intent::selection::Selection;
 use crate::intent::value::Values;

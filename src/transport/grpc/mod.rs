@@ -26,6 +26,12 @@ mod keys;
 mod mutations;
 pub mod proto_text;
 #[cfg(feature = "grpc-transport")]
+mod raw;
+#[cfg(feature = "grpc-transport")]
+mod resolved;
+#[cfg(feature = "grpc-transport")]
+mod resolving;
+#[cfg(feature = "grpc-transport")]
 mod rows;
 #[cfg(feature = "grpc-transport")]
 mod select;
@@ -36,7 +42,11 @@ mod status;
 #[cfg(feature = "grpc-transport")]
 mod timeout;
 #[cfg(feature = "grpc-transport")]
+mod typed_keys;
+#[cfg(feature = "grpc-transport")]
 mod web;
+#[cfg(feature = "grpc-transport")]
+mod well_known;
 #[cfg(feature = "grpc-transport")]
 mod writer;
 #[cfg(feature = "grpc-transport")]

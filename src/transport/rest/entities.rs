@@ -16,7 +16,9 @@ use super::respond::{Failure, data, options};
 use super::{Exchange, SelectLimits};
 use crate::codec::Mismatch;
 use crate::error::{Code, Error, Result, Stage};
-use crate::federation::batch::{EntityBatch, JsonRows, REPRESENTATION_BYTES, Wanted};
+use crate::federation::batch::{EntityBatch, JsonRows, REPRESENTATION_BYTES};
+use crate::federation::collected::Collected;
+use crate::federation::wanted::Wanted;
 use crate::intent::selection::{Selection, TYPENAME};
 use crate::intent::value::{Values, shown};
 use crate::observe::ENTITIES;
@@ -152,12 +154,12 @@ impl Exchange<'_> {
         let batch = EntityBatch {
             engine: self.engine,
             caller: self.caller,
-            wanted: &form.wanted,
             arguments: &arguments,
             encoding: &JsonRows,
             bytes_max: settings.response_bytes_max,
         };
-        let answered = batch.answer(&asked.representations).await.into_failure()?;
+        let collected = Collected::of(&schema, &form.wanted, &asked.representations);
+        let answered = batch.answer(collected).await.into_failure()?;
         for error in answered.failures().filter(|error| error.code.is_logged()) {
             tracing::error!(request_id = self.id, "{error}");
         }
