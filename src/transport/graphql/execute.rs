@@ -58,11 +58,11 @@ pub(super) struct Answer {
 
 impl Exchange<'_> {
     /// The body of an answer, or why there is none. `budget` is what the whole HTTP response may take.
-    pub async fn run(&self, request: Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
+    pub async fn run(&self, request: &Request<'_>, budget: &Budget) -> std::result::Result<Chunks, Failure> {
         let trace = self.traced.then(Trace::start);
         let observer = self.caller.observer();
         let decode = (observer.time(Stage::Decode), tracing::debug_span!("decode").entered());
-        let text = self.graphql.text(&request)?;
+        let text = self.graphql.text(request)?;
         // Only keys of entities make a body longer than others may be.
         let max = self.graphql.options.body_bytes_max;
         if text.len() > max {
@@ -88,7 +88,7 @@ impl Exchange<'_> {
             &kept
         };
         self.check_length(roots)?;
-        let asked = self.asked(&request, &text);
+        let asked = self.asked(request, &text);
         observer.note("graphql.operation.type", || root_type.to_ascii_lowercase());
         if let Some(name) = &operation.definition.name {
             observer.note("graphql.operation.name", || name.to_string());

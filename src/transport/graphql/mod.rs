@@ -207,7 +207,7 @@ impl Graphql {
         let mut exchange =
             execute::Exchange { graphql: self, engine, caller, by_get, body_bytes, traced, under, replayed, id };
         let budget = Budget::new(self.options.response_bytes_max);
-        let mut response = match requests {
+        let mut response = match &requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
                 Ok(body) => respond(200, media, body.into_bytes()),
                 Err(failure) => refusal(&failure, media),
@@ -215,7 +215,7 @@ impl Graphql {
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 let key = exchange.under.clone();
-                for (i, request) in requests.into_iter().enumerate() {
+                for (i, request) in requests.iter().enumerate() {
                     exchange.under = key.as_ref().map(|key| key.at(i));
                     let answer = Box::pin(exchange.run(request, &budget)).await;
                     let failure = answer.as_ref().err();
