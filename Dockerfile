@@ -1,4 +1,4 @@
-# One static binary in an empty image: no shell, no libraries, no other user than its own.
+# The program and the few libraries that it is linked with in an empty image: no shell, no other user than its own.
 #
 #   docker build -t fraiseql .                                           REST and GraphQL
 #   docker build -t fraiseql --build-arg FEATURES=grpc-transport .       gRPC too
@@ -10,8 +10,7 @@
 #   ENV DATABASE_URL=…                                                   or better, at `docker run`
 ARG RUST=1.92
 
-FROM rust:${RUST}-alpine AS build
-RUN apk add --no-cache build-base
+FROM rust:${RUST}-slim-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
@@ -24,11 +23,14 @@ ARG FEATURES=
 ARG COMMIT=unknown
 ENV FRAISEQL_COMMIT=${COMMIT}
 RUN cargo build --release --locked --bin fraiseql --features "${FEATURES}"
-RUN mkdir -p /root-of-image/service /root-of-image/tmp && chmod 1777 /root-of-image/tmp
+# The loader and the C library among them, which resolves names without anything else.
+RUN mkdir -p /image/usr/bin && cp target/release/fraiseql /image/usr/bin/ \
+    && ldd target/release/fraiseql | grep -o '/[^ ]*' | xargs cp -L --parents -t /image
+RUN mkdir -p /writable/service /writable/tmp && chmod 1777 /writable/tmp
 
 FROM scratch
-COPY --from=build --chown=65532:65532 /root-of-image/ /
-COPY --from=build /source/target/release/fraiseql /usr/bin/fraiseql
+COPY --from=build /image/ /
+COPY --from=build --chown=65532:65532 /writable/ /
 USER 65532:65532
 WORKDIR /service
 EXPOSE 8080

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the image where a container engine runs. Elsewhere it takes the Dockerfile's steps by itself: the program
-# is built (or given), what the last stage copies is put into an empty directory, and the program has to run there
-# as the Dockerfile's user with that directory as its root.
+# Builds the image where a container engine runs, and holds it to its size. Elsewhere, as root, the Dockerfile's own
+# steps are taken without one (scripts/dockerfile.py), and what they make is started.
 #
-#   scripts/image.sh                       build, and hold it to its size
-#   scripts/image.sh --root DIR PROGRAM    without an engine: this program, into this empty directory
+#   scripts/image.sh                     with an engine, or else as --clean
+#   scripts/image.sh --clean             in a clean Debian, with this machine's Rust: minutes
+#   scripts/image.sh --program PROGRAM   in this machine's own system, with a program that is there: a second
 #
 # FEATURES: cargo features, none by default. TAG: the image's name.
 set -euo pipefail
@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 
 BYTES_MAX=$((60 * 1000 * 1000))
 tag=${TAG:-fraiseql}
+COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+export COMMIT FEATURES=${FEATURES:-}
 
 engine() {
     local engine
@@ -21,80 +23,32 @@ engine() {
     return 1
 }
 
-hold_to_size() {
-    if [ "$1" -gt "$BYTES_MAX" ]; then
-        echo "image: $1 bytes are more than $BYTES_MAX" >&2
+without_engine() {
+    if [ "$(id -u)" -ne 0 ]; then
+        echo 'image: without a container engine only root can take its steps' >&2
         exit 1
     fi
-    echo "image: $1 bytes of $BYTES_MAX"
+    work=$(mktemp -d)
+    chmod 755 "$work"
+    # By then everything that was mounted has gone with its namespace.
+    trap 'rm -rf --one-file-system "$work"' EXIT
+    local first=("$@")
+    if [ $# -eq 0 ]; then
+        # What Rust's own image has of Debian.
+        scripts/clean_debian.sh "$work/debian" gcc libc6-dev
+        first=(--base "$work/debian")
+    fi
+    unshare --mount --propagation private "${PYTHON:-python3}" scripts/dockerfile.py "${first[@]}" --into "$work"
 }
 
-# The instructions of the last stage, one a line, continued lines joined.
-last_stage() {
-    sed -e ':joined' -e '/\\$/{N;s/\\\n//;b joined' -e '}' Dockerfile |
-        awk '/^FROM /{ stage = "" } !/^ *#/ && NF { stage = stage $0 "\n" } END { printf "%s", stage }'
-}
-
-# What a dynamically linked program needs beside it; a static one, as the Dockerfile builds, needs nothing.
-libraries() {
-    { ldd "$1" 2>/dev/null || true; } | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }'
-}
-
-assemble() {
-    local root=$1 program=$2 instruction arguments source target user='' workdir=/ health='' entrypoint='' command=''
-    while read -r instruction arguments; do
-        case $instruction in
-        FROM) [ "$arguments" = scratch ] || { echo "image: the last stage is not from scratch" >&2; exit 1; } ;;
-        COPY)
-            # Options, what is copied, where to.
-            read -r -a words <<<"$(sed 's/--[a-z]*=[^ ]* *//g' <<<"$arguments")"
-            source=${words[0]} target=$root${words[1]}
-            case $source in
-            */fraiseql)
-                mkdir -p "$(dirname "$target")"
-                cp "$program" "$target"
-                ;;
-            /root-of-image/) mkdir -p "$root/service" "$root/tmp" && chmod 1777 "$root/tmp" ;;
-            *) echo "image: what is $source?" >&2; exit 1 ;;
-            esac
-            ;;
-        USER) user=$arguments ;;
-        WORKDIR) workdir=$arguments ;;
-        HEALTHCHECK) health=$(sed 's/.*CMD *\[\(.*\)\]/\1/; s/[",]/ /g' <<<"$arguments") ;;
-        ENTRYPOINT) entrypoint=$(sed 's/[]["]//g' <<<"$arguments") ;;
-        CMD) command=$(sed 's/[]["]//g' <<<"$arguments") ;;
-        esac
-    done < <(last_stage)
-    local size
-    size=$(du -sb "$root" | cut -f1)
-    libraries "$program" | while read -r library; do
-        mkdir -p "$root$(dirname "$library")"
-        cp -L "$library" "$root$library"
-    done
-    run() { (cd "$root" && chroot --userspec="${user:-65532:65532}" "$root" "$@"); }
-    [ -d "$root$workdir" ] || { echo "image: there is no $workdir" >&2; exit 1; }
-    [ "${user%%:*}" != 0 ] && [ -n "$user" ] || { echo "image: it runs as root" >&2; exit 1; }
-    run "$entrypoint" --version
-    # What it runs, and what says that it is well, are commands that it has.
-    run "$entrypoint" "$command" --help >/dev/null
-    # shellcheck disable=SC2086
-    run $health --help >/dev/null
-    echo "image: assembled without an engine, runs as $user"
-    case $(file -b "$program" 2>/dev/null) in *debug_info*) ;; *) hold_to_size "$size" ;; esac
-}
-
-if [ "${1:-}" = --root ]; then
-    assemble "$(cd "$2" && pwd)" "$3"
-elif engine=$(engine); then
-    "$engine" build --build-arg "FEATURES=${FEATURES:-}" \
-        --build-arg "COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)" -t "$tag" .
+if [ "${1:-}" = --program ]; then
+    without_engine --program "$2"
+elif [ "${1:-}" != --clean ] && engine=$(engine); then
+    "$engine" build --build-arg "FEATURES=$FEATURES" --build-arg "COMMIT=$COMMIT" -t "$tag" .
     "$engine" run --rm "$tag" --version
-    hold_to_size "$("$engine" image inspect --format '{{.Size}}' "$tag")"
+    size=$("$engine" image inspect --format '{{.Size}}' "$tag")
+    echo "image: $size bytes of $BYTES_MAX"
+    [ "$size" -le "$BYTES_MAX" ] || { echo 'image: it is too large' >&2; exit 1; }
 else
-    echo 'image: no container engine runs here; taking the steps without one'
-    program=$(scripts/static.sh | tail -n 1)
-    root=$(mktemp -d)
-    chmod 755 "$root"
-    trap 'rm -rf "$root"' EXIT
-    assemble "$root" "$program"
+    without_engine
 fi

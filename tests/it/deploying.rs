@@ -1,5 +1,7 @@
-//! What ships beside the program: the image's last stage taken without a container engine, and the manifests.
+//! What ships beside the program: the Dockerfile's steps taken without a container engine, the Debian package, the
+//! manifests. `make trial` tries the first two in clean systems.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -8,26 +10,72 @@ use fraiseql::config::{Config, Facts, Mode, Need, Overrides};
 use crate::harness::crate_path;
 use crate::program::run;
 
-/// The steps of the Dockerfile's last stage with the program of the tests: it runs in a root that holds nothing
-/// but what is copied there (and the libraries of a program that is not static), as the image's user.
+/// The Dockerfile's own instructions with the program of the tests in place of what cargo would build: the image that
+/// comes of them holds no shell, serves as its own user, and says that it is well.
 #[test]
 fn the_image_holds_what_the_program_needs() {
-    if !nix::unistd::geteuid().is_root() {
-        return eprintln!("only root may change its root: the image is not tried");
+    let may_mount =
+        Command::new("unshare").args(["--mount", "true"]).output().is_ok_and(|output| output.status.success());
+    if !nix::unistd::geteuid().is_root() || !may_mount {
+        return eprintln!("only root may change its root, and not everywhere: the image is not tried");
     }
-    let root = tempfile::Builder::new().prefix("image-").tempdir_in("/tmp").unwrap();
-    let output = Command::new(crate_path("scripts/image.sh"))
-        .arg("--root")
-        .arg(root.path())
-        .arg(env!("CARGO_BIN_EXE_fraiseql"))
-        .output()
-        .unwrap();
+    let mut script = Command::new(crate_path("scripts/image.sh"));
+    let output = script.args(["--program", env!("CARGO_BIN_EXE_fraiseql")]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains(concat!("fraiseql ", env!("CARGO_PKG_VERSION"))), "{said}");
-    assert!(said.contains("runs as 65532:65532"), "{said}");
-    assert!(!root.path().join("bin/sh").exists(), "there is no shell");
-    assert!(root.path().join("service").is_dir());
+    assert!(said.contains("serves as 65532:65532, says that it is well, and stops"), "{said}");
+}
+
+/// The package of the program of the tests: what is in it, and that its service starts a command that there is.
+#[test]
+fn the_package_holds_what_a_system_needs() {
+    let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !has("dpkg-deb") || !has("dpkg-shlibdeps") {
+        return eprintln!("there is no dpkg-dev: the package is not built");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut script = Command::new(crate_path("scripts/deb.sh"));
+    script.arg(env!("CARGO_BIN_EXE_fraiseql")).arg(directory.path()).env("COMPRESSION", "none");
+    let output = script.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let package = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    let said = |option: &str, more: &[&str]| {
+        let output = Command::new("dpkg-deb").arg(option).arg(&package).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said("--field", &["Version"]).trim(), env!("CARGO_PKG_VERSION"));
+    assert!(said("--field", &["Depends"]).contains("libc6 (>= "));
+    let contents = said("--contents", &[]);
+    let modes: BTreeMap<&str, &str> = contents
+        .lines()
+        .filter_map(|line| Some((line.rsplit_once(" ./")?.1, line.split_whitespace().next()?)))
+        .collect();
+    for (path, mode) in [
+        ("usr/bin/fraiseql", "-rwxr-xr-x"),
+        ("usr/share/man/man1/fraiseql.1.gz", "-rw-r--r--"),
+        ("usr/share/man/man1/fraiseql-run.1.gz", "-rw-r--r--"),
+        ("usr/share/bash-completion/completions/fraiseql", "-rw-r--r--"),
+        ("usr/share/zsh/vendor-completions/_fraiseql", "-rw-r--r--"),
+        ("usr/share/fish/vendor_completions.d/fraiseql.fish", "-rw-r--r--"),
+        ("usr/share/doc/fraiseql/copyright", "-rw-r--r--"),
+        ("usr/share/doc/fraiseql/licences/LICENSE-MIT", "-rw-r--r--"),
+        ("usr/share/doc/fraiseql/licences/graphiql.txt", "-rw-r--r--"),
+        ("usr/lib/python3/dist-packages/fraiseql/__init__.py", "-rw-r--r--"),
+        ("lib/systemd/system/fraiseql.service", "-rw-r--r--"),
+        // It will hold a password.
+        ("etc/fraiseql/environment", "-rw-------"),
+    ] {
+        assert_eq!(modes.get(path), Some(&mode), "{path}\n{contents}");
+    }
+    assert!(!contents.contains("__pycache__"), "{contents}");
+
+    let unit = fs::read_to_string(crate_path("deploy/debian/fraiseql.service")).unwrap();
+    let starts = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/fraiseql ")).unwrap();
+    let mut starts: Vec<&str> = starts.split(' ').collect();
+    starts.push("--help");
+    assert_eq!(run(directory.path(), &starts).0, 0, "{starts:?}");
 }
 
 #[test]
