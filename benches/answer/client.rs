@@ -142,7 +142,7 @@ impl Connection {
 // === impl Client ===
 
 impl Client {
-    async fn open(address: SocketAddr, question: &Question) -> io::Result<Client> {
+    pub async fn open(address: SocketAddr, question: &Question) -> io::Result<Client> {
         match question {
             Question::Http(_) => Connection::open(address).await.map(Client::Http),
             Question::Grpc(_) => Channel::open(address, None).await.map(Client::Grpc),
@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Asks, and reads the answer, which must be a good one, to its end.
-    async fn ask(&mut self, question: &Question) -> io::Result<()> {
+    pub async fn ask(&mut self, question: &Question) -> io::Result<()> {
         match (self, question) {
             (Client::Http(connection), Question::Http(request)) => match connection.exchange(request, None).await? {
                 200 => Ok(()),

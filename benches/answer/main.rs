@@ -20,7 +20,9 @@ mod machine;
 mod process;
 mod project;
 mod report;
+mod reloads;
 mod rounds;
+mod shedding;
 mod slow;
 mod startup;
 mod tonic_baseline;
@@ -122,6 +124,15 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if wanted(slow::NAME) {
         eprintln!("measuring: {}", slow::NAME);
         slow::measure(&project).await.context(slow::NAME)?.into_iter().for_each(|figure| report.figure(figure));
+    }
+    if wanted(shedding::NAME) {
+        eprintln!("measuring: {}", shedding::NAME);
+        let figures = shedding::measure(&project, plan).await.context(shedding::NAME)?;
+        figures.into_iter().for_each(|figure| report.figure(figure));
+    }
+    if wanted(reloads::NAME) {
+        eprintln!("measuring: {}", reloads::NAME);
+        reloads::measure(&project).await.context(reloads::NAME)?.into_iter().for_each(|figure| report.figure(figure));
     }
     if wanted(entities::RESOLVE) {
         eprintln!("measuring: {}", entities::RESOLVE);

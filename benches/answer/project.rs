@@ -66,6 +66,9 @@ impl Project {
         let variables = "[[session_variables]]\nname = \"app.tenant\"\nheader = \"x-tenant\"\n\
                          [[session_variables]]\nname = \"app.region\"\nvalue = \"north\"\n";
         fs::write(project.session_config(), format!("{}\n{variables}", fs::read_to_string(&config)?))?;
+        let places = cores();
+        let few = format!("[server]\nmax_concurrent_requests = {places}\nmax_queued_requests = {places}\n");
+        fs::write(project.shedding_config(), format!("{}\n{few}", fs::read_to_string(&config)?))?;
         let hasty = fs::read_to_string(&config)?.replace("[database]", "[database]\nstatement_timeout_ms = 200");
         let breaker = "[federation.circuit_breaker]\nfailure_threshold = 1\nrecovery_timeout_secs = 3600\n";
         fs::write(project.breaker_config(), format!("{hasty}\n{breaker}"))?;
@@ -114,6 +117,11 @@ impl Project {
         self.directory.path().join("breaker.toml")
     }
 
+    /// The same with a place for each core, and as many that may wait for one.
+    pub fn shedding_config(&self) -> PathBuf {
+        self.directory.path().join("shedding.toml")
+    }
+
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -143,8 +151,11 @@ impl Project {
 
 /// Connections that fraiseql takes when nobody says how many: `[database] pool_max`.
 pub fn pool_max() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (2 * cores + 4).max(10)
+    (2 * cores() + 4).max(10)
+}
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs a command to its end, which must be a good one.

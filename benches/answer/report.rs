@@ -23,6 +23,8 @@ pub struct Figure {
 enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    /// Told beside others.
+    None,
 }
 
 const COST_HEADS: [&str; 9] =
@@ -63,12 +65,14 @@ impl Report {
 
     pub fn figure(&mut self, figure: Figure) {
         let Figure { name, value, bound, unit } = figure;
+        let measured = format!("{}{unit}", short(value));
         let (target, is_met) = match bound {
             Bound::AtMost(max) => (format!("≤ {max}{unit}"), value <= max),
             Bound::AtLeast(min) => (format!("≥ {min}{unit}"), value >= min),
+            Bound::None => return self.targets.push([name, String::new(), measured, String::new()]),
         };
         let verdict = if is_met { "ok" } else { "missed" };
-        self.targets.push([name, target, format!("{}{unit}", short(value)), verdict.to_owned()]);
+        self.targets.push([name, target, measured, verdict.to_owned()]);
     }
 
     /// The tables as a page of documentation.
@@ -102,6 +106,10 @@ impl Display for Report {
 impl Figure {
     pub fn at_most(name: impl Into<String>, value: f64, max: f64, unit: &'static str) -> Figure {
         Figure { name: name.into(), value, bound: Bound::AtMost(max), unit }
+    }
+
+    pub fn shown(name: impl Into<String>, value: f64, unit: &'static str) -> Figure {
+        Figure { name: name.into(), value, bound: Bound::None, unit }
     }
 
     pub fn at_least(name: impl Into<String>, value: f64, min: f64, unit: &'static str) -> Figure {
@@ -142,6 +150,9 @@ fn ratios(name: String, ours: &Cost, baseline: &Cost, cpu_ratio: f64) -> [String
 
 /// Three significant digits, more before the point.
 fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let before_the_point = value.abs().log10().floor().max(-3.0) as i32 + 1;
     let decimals = usize::try_from(3 - before_the_point).unwrap_or(0);
     format!("{value:.decimals$}")
