@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
@@ -26,7 +27,7 @@ pub struct Collected<'a> {
     schema: &'a Schema,
     wanted: &'a Wanted,
     /// The types that were named so far.
-    types: Vec<NamedType<'a>>,
+    types: IndexMap<&'a str, NamedType<'a>, ahash::RandomState>,
     /// The one that was named last, which is most often named again.
     last: usize,
     /// Of it, the key that was added last, and its group.
@@ -61,7 +62,7 @@ impl<'a> Collected<'a> {
         Collected {
             schema,
             wanted,
-            types: Vec::new(),
+            types: IndexMap::default(),
             last: 0,
             last_key: None,
             groups: Vec::new(),
@@ -97,7 +98,7 @@ impl<'a> Collected<'a> {
     fn group_of(&mut self, type_name: &str, key: usize) -> Result<Option<usize>> {
         if let Some((last, group)) = self.last_key
             && last == key
-            && *self.types[self.last].entity.name == *type_name
+            && self.types.get_index(self.last).is_some_and(|(name, _)| **name == *type_name)
         {
             return Ok(Some(group));
         }
@@ -136,22 +137,20 @@ impl<'a> Collected<'a> {
 
     /// The position of a type among those that were named.
     fn named(&mut self, name: &str) -> Result<usize> {
-        let is_it = |found: &NamedType<'_>| *found.entity.name == *name;
-        if self.types.get(self.last).is_some_and(is_it) {
+        if self.types.get_index(self.last).is_some_and(|(last, _)| **last == *name) {
             return Ok(self.last);
         }
-        let known = self.types.iter().position(is_it);
-        self.last_key = None;
-        self.last = match known {
+        let at = match self.types.get_index_of(name) {
             Some(at) => at,
             None => {
                 let entity = entity(self.schema, name)?;
                 let targets = entity.keys.iter().map(|_| None).collect();
-                self.types.push(NamedType { entity, fields: fields(self.schema, entity), targets });
-                self.types.len() - 1
+                let found = NamedType { entity, fields: fields(self.schema, entity), targets };
+                self.types.insert_full(&entity.name, found).0
             }
         };
-        Ok(self.last)
+        (self.last, self.last_key) = (at, None);
+        Ok(at)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::codec::{Mismatch, Stop};
 
-/// Size at which a piece is closed.
+/// Size at which a piece is closed, and room for the row that closes it.
 const PIECE_BYTES: usize = 32 * 1024;
+const PIECE_ROOM: usize = PIECE_BYTES + PIECE_BYTES / 8;
 /// What a short row takes.
 const ROW_BYTES: usize = 64;
 
@@ -41,7 +42,7 @@ impl Encoded {
 
     /// Of so many keys.
     pub fn new(count: usize) -> Encoded {
-        let open = Vec::with_capacity(count.saturating_mul(ROW_BYTES).min(PIECE_BYTES));
+        let open = Vec::with_capacity(count.saturating_mul(ROW_BYTES).min(PIECE_ROOM));
         Encoded { closed: Vec::new(), closed_bytes: 0, open, rows: vec![Row::Missing; count], mismatches: Vec::new() }
     }
 
@@ -63,7 +64,7 @@ impl Encoded {
             Err(Stop::Stale) => return Err(Stop::Stale),
         };
         if self.open.len() >= PIECE_BYTES {
-            let full = std::mem::replace(&mut self.open, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8));
+            let full = std::mem::replace(&mut self.open, Vec::with_capacity(PIECE_ROOM));
             self.closed_bytes += full.len();
             self.closed.push(full);
         }

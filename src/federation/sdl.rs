@@ -174,8 +174,14 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_no_subgraph_has_no_mark() {
-        let text = printed(json!({"tags": ["t"], "extends": true}), json!({}), json!({"enabled": false}));
-        assert_eq!(text, "type A {\n  id: ID\n  x: Int\n}\n\n");
+        let schema = json!({"federation": {"enabled": false},
+            "types": [{"name": "A", "sql_source": "v_a", "key_fields": ["id"], "tags": ["t"], "extends": true,
+                       "fields": [{"name": "id", "type": "ID"}]}],
+            "queries": [{"name": "a", "return_type": "A", "returns_list": false, "nullable": true, "arguments": []}]});
+        let project = Project { service: "a".to_owned(), federation: None };
+        let compiled = compile(&Source { file: "schema.json", text: &schema.to_string() }, &project);
+        let text = sdl(&compiled.unwrap_or_else(|problems| panic!("{problems:#?}")).model);
+        assert_eq!(text, "type Query {\n  a: A\n}\n\ntype A {\n  id: ID\n}\n\n");
     }
 
     #[test]

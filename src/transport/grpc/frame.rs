@@ -29,6 +29,9 @@ const ZSTD_LEVEL: i32 = 1;
 pub const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
+/// Room that is made for a message before it has come, on the word of who sends it.
+const AHEAD_BYTES_MAX: usize = 128 * 1024;
+
 /// How messages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -136,6 +139,8 @@ pub async fn read(mut body: Body, encoding: Encoding, bytes_max: usize) -> Resul
             bytes = data;
         } else {
             if collected.is_empty() {
+                let length = header(&bytes).map_or(0, |(_, length)| HEADER_BYTES + length);
+                collected.reserve(length.min(AHEAD_BYTES_MAX));
                 collected.extend_from_slice(&bytes);
             }
             collected.extend_from_slice(&data);
@@ -209,8 +214,8 @@ impl Incoming {
         .await
     }
 
-    /// What has arrived when there are `min` messages or no more will come, at most `max` of them; `None` when the client
-    /// has ended its stream. May be dropped and asked again.
+    /// What has arrived when there are `min` messages or no more will come, at most `max` of them; `None` when the
+    /// client has ended its stream. May be dropped and asked again.
     pub async fn arrived(&mut self, min: usize, max: usize) -> Result<Option<Arrived>> {
         poll_fn(|context| {
             ready!(self.poll_whole(context, min, max))?;

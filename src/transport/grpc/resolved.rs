@@ -48,8 +48,9 @@ pub struct Frames {
 /// Room for the tag and the length before each row.
 const AROUND_BYTES: usize = 4;
 
-/// Size at which frames are handed on.
+/// Size at which frames are handed on, and room for the one that goes beyond it.
 const PIECE_BYTES: usize = 32 * 1024;
+const PIECE_ROOM: usize = PIECE_BYTES + PIECE_BYTES / 8;
 
 /// Writes what became of each key.
 pub fn write(answered: &Answered, tags: &Tags, observer: &Observer, sequence: &mut impl Sequence) -> Result<()> {
@@ -174,7 +175,7 @@ impl Frames {
     /// Messages of at most so many bytes each.
     pub fn new(tags: &Tags, answered: &Answered, compression: Encoding, bytes_max: usize) -> Frames {
         let bytes = answered.bytes().saturating_add(answered.len() * frame::HEADER_BYTES);
-        let open = Vec::with_capacity(bytes.min(PIECE_BYTES + PIECE_BYTES / 8));
+        let open = Vec::with_capacity(bytes.min(PIECE_ROOM));
         Frames { tags: *tags, compression, bytes_max, closed: Vec::new(), open }
     }
 
@@ -198,7 +199,7 @@ impl Frames {
             frame::close(start, self.compression, usize::MAX, &mut self.open)?;
         }
         if self.open.len() >= PIECE_BYTES {
-            let full = std::mem::replace(&mut self.open, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8));
+            let full = std::mem::replace(&mut self.open, Vec::with_capacity(PIECE_ROOM));
             self.closed.push(full.into());
         }
         Ok(())

@@ -31,12 +31,14 @@ use crate::engine::Engine;
 use crate::error::{Code, Error, Result, Stage};
 
 /// Keys of a stream that are asked together: more make no statement cheaper.
-const PORTION_KEYS: usize = 1000;
-/// Portions that are asked at the same time: PostgreSQL looks for one while the rows of the other are written.
+const KEYS_AT_ONCE: usize = 1_000;
+
+/// Portions that are asked at the same time: PostgreSQL looks for one while the rows of the other are written. Each
+/// holds a connection as long as its statement runs.
 const PORTIONS_AT_ONCE: usize = 2;
 
 /// What the rows of a portion may take before they are asked in smaller ones: some 4 KiB for each.
-const PORTION_BYTES: usize = 8 << 20;
+const PORTION_BYTES: usize = 4 << 20;
 
 /// Answers keys as they come, as the body of a response.
 pub fn resolve(
@@ -60,7 +62,7 @@ pub fn resolve(
         waiting: VecDeque::new(),
         running: VecDeque::new(),
         answered: Vec::new().into_iter(),
-        at_once: PORTION_KEYS,
+        at_once: KEYS_AT_ONCE,
         deadline: call.deadline,
         idle: grpc.options.stream_idle_timeout,
     };
@@ -138,29 +140,28 @@ impl Portions {
             self.begin();
             let has_room = self.waiting.is_empty() && self.running.len() < self.portions_at_once();
             let Some(first) = self.running.front_mut() else {
-                match self.arrived().await {
-                    Ok(Some(keys)) => self.waiting.push_back(keys),
-                    Ok(None) => return Ok(None),
-                    Err(error) => return Err(error),
+                match self.arrived().await? {
+                    Some(keys) => self.waiting.push_back(keys),
+                    None => return Ok(None),
                 }
                 continue;
             };
             tokio::select! {
                 biased;
-                answers = &mut first.answers => {
-                    let panicked = |_| Error::new(Stage::Execute, Code::Internal, "the request failed").because("a task panicked");
-                    if let Some(answers) = answers.map_err(panicked)?? {
+                answers = &mut first.answers => match answers.unwrap_or_else(|_| Err(panicked()))? {
+                    Some(answers) => {
                         self.running.pop_front();
-                        self.at_once = (self.at_once + self.at_once.div_ceil(4)).min(PORTION_KEYS);
                         self.answered = answers.into_iter();
-                        continue;
+                        self.at_once = (self.at_once + self.at_once.div_ceil(4)).min(KEYS_AT_ONCE);
                     }
-                    self.ask_fewer();
-                }
-                arrived = self.incoming.arrived(PORTION_KEYS, PORTION_KEYS), if has_room && self.end.is_none() => match arrived {
-                    Ok(Some(keys)) => self.waiting.push_back(keys),
-                    Ok(None) => self.end = Some(Ok(())),
-                    Err(error) => self.end = Some(Err(error)),
+                    None => self.ask_fewer(),
+                },
+                arrived = self.incoming.arrived(KEYS_AT_ONCE, KEYS_AT_ONCE), if has_room && self.end.is_none() => {
+                    match arrived {
+                        Ok(Some(keys)) => self.waiting.push_back(keys),
+                        Ok(None) => self.end = Some(Ok(())),
+                        Err(error) => self.end = Some(Err(error)),
+                    }
                 }
             }
         }
@@ -183,7 +184,7 @@ impl Portions {
 
     /// Large rows are asked one portion after the other.
     fn portions_at_once(&self) -> usize {
-        if self.at_once < PORTION_KEYS { 1 } else { PORTIONS_AT_ONCE }
+        if self.at_once < KEYS_AT_ONCE { 1 } else { PORTIONS_AT_ONCE }
     }
 
     /// Gives up what runs, to ask it again in smaller portions.
@@ -199,13 +200,17 @@ impl Portions {
         if let Some(end) = self.end.take() {
             return end.map(|()| None);
         }
-        let arrived = tokio::time::timeout(self.idle, self.incoming.arrived(1, PORTION_KEYS)).await;
+        let arrived = tokio::time::timeout(self.idle, self.incoming.arrived(1, KEYS_AT_ONCE)).await;
         arrived.unwrap_or_else(|_| {
             let silent = self.idle.as_millis();
             let message = format!("no key has arrived for {silent} ms ([server] stream_idle_timeout_ms)");
             Err(Error::new(Stage::Decode, Code::Timeout, message))
         })
     }
+}
+
+fn panicked() -> Error {
+    Error::new(Stage::Execute, Code::Internal, "the request failed").because("a task panicked")
 }
 
 // === impl Asking ===
