@@ -65,12 +65,43 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     let lower = name.to_lowercase();
     let nearest = known
         .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), *candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 3)
-        .min_by_key(|(distance, _)| *distance);
+        .filter_map(|candidate| {
+            let max = 1 + candidate.len().min(name.len()) / 3;
+            edits(&lower, &candidate.to_lowercase(), max).map(|edits| (edits, *candidate))
+        })
+        .min_by_key(|(edits, _)| *edits);
     match nearest {
         Some((_, candidate)) => Some(format!("did you mean \"{candidate}\"?")),
         None if (1..=12).contains(&known.len()) => Some(format!("it may be one of {}", known.join(", "))),
         None => None,
+    }
+}
+
+/// How many edits lead from one text to the other, where they are no more than `max`. What is compared may be as long
+/// as a client likes, and comparing takes the product of both lengths; so lengths that differ by more than `max` are
+/// told apart without.
+pub fn edits(one: &str, other: &str, max: usize) -> Option<usize> {
+    if one.chars().count().abs_diff(other.chars().count()) > max {
+        return None;
+    }
+    Some(strsim::damerau_levenshtein(one, other)).filter(|edits| *edits <= max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn near_names() {
+        let known = || ["name", "createdAt", "été"];
+        for (name, nearest) in
+            [("nmae", "name"), ("created_at", "createdAt"), ("CREATEDAT", "createdAt"), ("ete", "été")]
+        {
+            assert_eq!(did_you_mean(name, known()), Some(format!("did you mean \"{nearest}\"?")));
+        }
+        let all = "it may be one of name, createdAt, été";
+        assert_eq!(did_you_mean("price", known()).as_deref(), Some(all));
+        // Compared letter by letter, it would take gigabytes.
+        assert_eq!(did_you_mean(&"name".repeat(10_000_000), known()).as_deref(), Some(all));
     }
 }

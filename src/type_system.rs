@@ -11,7 +11,7 @@ use std::fmt::Write;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::intent::arguments::list_arguments;
-use crate::intent::filter::{DIRECTIONS, Operators, Word, is_filterable, is_sortable};
+use crate::intent::filter::{DIRECTIONS, Operators, Word, is_filterable, is_ordered, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Field, Returns, Scalar, TypeRef};
 use crate::schema::name::{ByName, Name};
 use crate::schema::{Kind, Schema};
@@ -172,7 +172,9 @@ impl SdlWriter<'_> {
 
     fn arguments<'a>(&mut self, arguments: impl Iterator<Item = &'a Argument>, item: &Name) {
         let mut open = false;
-        for argument in arguments {
+        // An input without fields is none.
+        let orders = is_ordered(self.schema, item);
+        for argument in arguments.filter(|argument| orders || argument.role != ArgumentRole::OrderBy) {
             self.out.push_str(if open { ", " } else { "(" });
             open = true;
             if let Some(description) = &argument.description {

@@ -21,7 +21,8 @@ pub fn key<'a>(lookup: Lookup, columns: &Columns<'a>) -> Result<Option<Key<'a>>,
     let (column, family) = match lookup {
         Lookup::Position { column } => {
             let Some(bytes) = columns.at(column)? else { return Ok(None) };
-            return Ok(usize::try_from(pg::int8(bytes)? - 1).ok().map(Key::Position));
+            let position = pg::int8(bytes)?.checked_sub(1);
+            return Ok(position.and_then(|position| usize::try_from(position).ok()).map(Key::Position));
         }
         Lookup::Key { column, family } => (column, family),
     };
@@ -65,5 +66,22 @@ impl Hash for Key<'_> {
             Key::Text(text) => state.write(text),
             Key::Position(at) => state.write_usize(*at),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions() {
+        let lookup = Lookup::Position { column: 0 };
+        for (sent, expected) in
+            [(1, Some(Key::Position(0))), (7, Some(Key::Position(6))), (0, None), (-1, None), (i64::MIN, None)]
+        {
+            let bytes = sent.to_be_bytes();
+            assert_eq!(key(lookup, &Columns::from_values([Some(&bytes[..])])), Ok(expected), "{sent}");
+        }
+        assert_eq!(key(lookup, &Columns::from_values([None])), Ok(None));
     }
 }

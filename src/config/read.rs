@@ -22,7 +22,7 @@ pub fn read(
     settings: &mut Settings,
 ) -> Result<Vec<Problem>, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let lines = Lines { text };
+    let lines = Lines::new(text);
     if !errors.is_empty() {
         return Err(syntax(file, &lines, &errors));
     }
@@ -55,6 +55,8 @@ struct Reader<'a> {
 
 struct Lines<'a> {
     text: &'a str,
+    /// Where each line begins.
+    starts: Vec<usize>,
 }
 
 // === impl Reader ===
@@ -173,11 +175,16 @@ fn spell(name: &str) -> String {
 // === impl Lines ===
 
 impl Lines<'_> {
+    fn new(text: &str) -> Lines<'_> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        Lines { text, starts: starts.collect() }
+    }
+
     /// Line and column of a byte, both from 1, columns in characters.
     fn position(&self, byte: usize) -> (usize, usize) {
-        let before = self.text.get(..byte).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        (line, column)
+        let byte = self.text.floor_char_boundary(byte);
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = self.starts.get(line - 1).copied().unwrap_or_default();
+        (line, self.text[start..byte].chars().count() + 1)
     }
 }

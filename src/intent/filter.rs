@@ -529,6 +529,16 @@ pub fn is_sortable(schema: &Schema, field: &Field) -> bool {
     leaf && !field.ty.is_list() && field.function.is_none()
 }
 
+/// Whether a list of a type can be ordered: by whatever field.
+pub fn is_ordered(schema: &Schema, item: &str) -> bool {
+    let fields = match schema.kind(item) {
+        Kind::Object(object) => &object.fields,
+        Kind::Interface(interface) => &interface.fields,
+        Kind::Union(_) | Kind::Scalar(_) | Kind::Enum(_) => return false,
+    };
+    fields.values().any(|field| field.join.is_none() && is_sortable(schema, field))
+}
+
 fn like_pattern(text: &str, before: bool, after: bool) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     if before {

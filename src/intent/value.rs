@@ -202,10 +202,10 @@ fn is_date(text: &str) -> bool {
 
 fn is_time(text: &str) -> bool {
     let (time, zone) = text.split_at(text.find(['+', '-', 'Z']).unwrap_or(text.len()));
-    is_zone(zone) && is_plain(time) && (time == "24:00:00" || time.parse::<jiff::civil::Time>().is_ok())
+    is_plain(text) && is_zone(zone) && (time == "24:00:00" || time.parse::<jiff::civil::Time>().is_ok())
 }
 
-/// Nothing, `Z`, or hours and minutes that PostgreSQL takes: less than 16 hours.
+/// Nothing, `Z`, or hours and minutes that PostgreSQL takes: less than 16 hours. The text must be plain.
 fn is_zone(text: &str) -> bool {
     let Some(offset) = text.strip_prefix(['+', '-']) else { return matches!(text, "" | "Z" | "z") };
     let (hours, minutes) = offset.split_at(offset.len().min(2));
@@ -257,7 +257,7 @@ mod tests {
         for ok in ["12:30:00+02", "12:30:00-11:30", "24:00:00"] {
             check(Scalar::Time, json!(ok), Ok(Value::Text(ok.into())));
         }
-        for bad in ["12:30:00+xx", "12:30:00+20", "25:00:00"] {
+        for bad in ["12:30:00+xx", "12:30:00+20", "25:00:00", "12:30:00+1é", "12:30:00+é"] {
             assert!(coerce(Scalar::Time, &json!(bad)).is_err(), "{bad}");
         }
     }

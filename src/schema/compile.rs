@@ -72,6 +72,7 @@ pub fn compile(source: &Source, project: &Project) -> Result<Compiled, Vec<Probl
     check::check(&document, &reports);
     let model = (!reports.has_problems()).then(|| convert::model(&document, &project.service));
     if let Some(model) = &model {
+        check::rooted(model, &reports);
         check::conflicts(&document, model, &reports);
         check::needs(&document, model, &reports);
         check::stored(&document, model, &reports);

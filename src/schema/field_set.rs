@@ -35,6 +35,9 @@ pub enum Lists {
     Refused,
 }
 
+/// Most sets within each other.
+const DEPTH_MAX: usize = 16;
+
 /// Parses a set; commas are space, as everywhere in GraphQL.
 pub fn parse(text: &str) -> Result<Vec<Selected>, Mistake> {
     let spaced = text.replace('{', " { ").replace('}', " } ").replace(',', " ");
@@ -43,6 +46,9 @@ pub fn parse(text: &str) -> Result<Vec<Selected>, Mistake> {
         let depth = open.len();
         let Some(current) = open.last_mut() else { break };
         match token {
+            "{" if depth > DEPTH_MAX => {
+                return Err(mistake(&format!("it is nested deeper than {DEPTH_MAX} levels")));
+            }
             "{" if !current.is_empty() => open.push(Vec::new()),
             "}" if depth > 1 && !current.is_empty() => {
                 let fields = open.pop().unwrap_or_default();
@@ -164,6 +170,7 @@ mod tests {
             ("a }", "it is not a set of fields: \"}\" stands where a field was expected"),
             ("{ a }", "it is not a set of fields: \"{\" stands where a field was expected"),
             ("a { }", "it is not a set of fields: \"}\" stands where a field was expected"),
+            (&"a { ".repeat(1_000_000), "it is not a set of fields: it is nested deeper than 16 levels"),
             ("a b(c: 1)", "it is not a set of fields: \"b(c:\" stands where a field was expected"),
             ("study", "Research.study is an object"),
             ("tenantId { x }", "Research.tenantId has type ID, which has no fields"),

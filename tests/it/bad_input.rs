@@ -227,6 +227,15 @@ async fn documents() {
             format!("query ({}) {{ itemsCount }}", repeated(10_000, &|n| format!("$v{n}: Int "))),
             any,
         ),
+        (
+            "12,000 variables that stand in 25,000 places",
+            format!(
+                "query ({}) {{ items(where: {{size: {{in: [{}]}}}}) {{ id }} }}",
+                repeated(12_000, &|n| format!("$v{n:x}:Int ")),
+                repeated(25_000, &|n| format!("$v{:x} ", 11_999 - n % 6_000))
+            ),
+            too_complex,
+        ),
         ("1,000 directives", format!("{{ itemsCount {} }}", "@skip(if: false) ".repeat(1000)), any),
         (
             "many conflicts",

@@ -178,7 +178,7 @@ async fn ask(
 }
 
 /// An executor over a database, with the defaults of everything else.
-fn executor(database: &Database) -> Arc<ViewExecutor> {
+pub fn executor(database: &Database) -> Arc<ViewExecutor> {
     let session = Vec::new();
     let options = ExecOptions {
         url: database.url(),

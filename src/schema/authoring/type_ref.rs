@@ -5,9 +5,13 @@ use std::sync::Arc;
 use crate::schema::model::{TypeOf, TypeRef};
 use crate::schema::name::Name;
 
+/// Most lists within each other. Tools ask for some seven levels of a type; the artifact, whose readers follow 128
+/// levels of JSON, takes several for each.
+const LISTS_MAX: usize = 8;
+
 /// Parses a type; each `!` says what it says in GraphQL.
 pub fn parse(text: &str) -> Option<TypeRef> {
-    let (ty, rest) = prefix(text.trim())?;
+    let (ty, rest) = prefix(text.trim(), LISTS_MAX)?;
     rest.is_empty().then_some(ty)
 }
 
@@ -22,10 +26,10 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn prefix(text: &str) -> Option<(TypeRef, &str)> {
+fn prefix(text: &str, lists: usize) -> Option<(TypeRef, &str)> {
     let (of, rest) = match text.strip_prefix('[') {
         Some(inner) => {
-            let (item, rest) = prefix(inner.trim_start())?;
+            let (item, rest) = prefix(inner.trim_start(), lists.checked_sub(1)?)?;
             (TypeOf::List(Box::new(item)), rest.strip_prefix(']')?)
         }
         None => {
@@ -51,5 +55,8 @@ mod tests {
         for text in ["", "!", "[T", "T]", "list[T]", "T!!", "1T", "T U", "[]"] {
             assert_eq!(parse(text), None, "{text}");
         }
+        let lists = |count: usize| format!("{}Int{}", "[".repeat(count), "]".repeat(count));
+        assert!(parse(&lists(8)).is_some());
+        assert_eq!((parse(&lists(9)), parse(&lists(1_000_000))), (None, None));
     }
 }

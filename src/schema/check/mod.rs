@@ -16,6 +16,7 @@ use super::authoring::{Document, Enum, Input, Interface, Type, Union};
 use super::model::Scalar;
 use crate::problem::Problem;
 pub use federation::{minor, needs};
+pub use operations::rooted;
 pub use rest::conflicts;
 pub use subgraph::stored;
 pub use values::fit;
@@ -29,10 +30,6 @@ pub fn check(document: &Document, reports: &Reports) {
     rpc::check(document, reports);
     federation::check(document, &index, reports);
     subgraph::check(document, reports);
-    if document.queries.is_empty() {
-        let warning = reports.at("queries", "there is no query: only entities can be asked for");
-        reports.warn(warning.hint("export_schema() writes queries, export_types() does not"));
-    }
 }
 
 /// What a name of the schema stands for.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::authoring::reader::Reports;
 use super::super::authoring::{Argument, Document, Kind, Operation};
 use super::super::compile::role_of;
-use super::super::model::{ArgumentRole, TypeOf};
+use super::super::model::{ArgumentRole, Model, TypeOf};
 use super::super::name::snake_case;
 use super::{Index, Known, column_name, relation_name, types};
 
@@ -23,6 +23,21 @@ pub fn check(document: &Document, index: &Index, reports: &Reports) {
     for mutation in document.mutations.iter().filter(|mutation| mutation.sql_source.is_none()) {
         let problem = reports.at(&mutation.path, format!("the mutation {} names no function", mutation.name));
         reports.refuse(problem.hint(format!("add \"sql_source\": \"fn_{}\"", snake_case(&mutation.name))));
+    }
+}
+
+/// Whether there is something to begin a query with: GraphQL knows no schema without. A subgraph has `_service`.
+pub fn rooted(model: &Model, reports: &Reports) {
+    if !model.queries.is_empty() {
+        return;
+    }
+    let hint = "export_schema() writes queries, export_types() does not";
+    match &model.federation {
+        Some(_) => reports.warn(reports.at("queries", "there is no query: only entities can be asked for").hint(hint)),
+        None => {
+            let reason = "there is no query, and a schema of GraphQL has to have one";
+            reports.refuse(reports.at("queries", reason).hint(hint));
+        }
     }
 }
 

@@ -34,6 +34,8 @@ const RECURSION_MAX: usize = 200;
 const HEIGHT_MAX: usize = 400;
 /// Most fields of introspection; the usual query of tools has a few hundred.
 const INTROSPECTED_MAX: usize = 10_000;
+/// Most variables of an operation: wherever one stands, by us and by the library, it is looked for among all of them.
+const VARIABLES_MAX: usize = 500;
 /// Forms kept per operation: one for each combination of `@skip` and `@include` values.
 const FORMS_MAX: usize = 32;
 
@@ -215,6 +217,7 @@ impl DocumentLimits {
                 (cost.aliases, self.aliases_max, "using", "aliases", " ([graphql] max_aliases)"),
                 (cost.height, HEIGHT_MAX, "nesting", "selection sets and fragments", ""),
                 (cost.introspected, INTROSPECTED_MAX, "introspecting", "fields", ""),
+                (operation.variables.len(), VARIABLES_MAX, "declaring", "variables", ""),
             ];
             for (found, max, verb, unit, key) in checks {
                 if found > max {

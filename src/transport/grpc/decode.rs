@@ -19,6 +19,10 @@ use crate::schema::name::{Name, camel_case};
 /// Messages within messages, filters within filters and values within values that are followed.
 pub const DEPTH_MAX: usize = 64;
 
+/// Room that is made for the items of a list before they are counted: what one takes at least, and for how many.
+const ITEM_BYTES: usize = 32;
+const ITEMS_AHEAD_MAX: usize = 4096;
+
 /// Decodes the requests of one service.
 #[derive(Debug)]
 pub struct Decoder {
@@ -175,7 +179,8 @@ impl Decoder {
 
     /// The items of one field of a request as they came, and its other arguments.
     pub fn split<'b>(&self, request: &str, list: &str, bytes: &'b [u8]) -> Result<Split<'b>> {
-        let (mut items, mut others, mut bytes) = (Vec::new(), Map::new(), bytes);
+        let (mut items, mut others, mut bytes) =
+            (Vec::with_capacity((bytes.len() / ITEM_BYTES).min(ITEMS_AHEAD_MAX)), Map::new(), bytes);
         let message = self.by_name.get(request).map(|at| &self.messages[*at]).ok_or_else(|| broken(""))?;
         let split = message.fields.iter().find(|(_, field)| *field.source == *list).map(|(number, _)| *number);
         while !bytes.is_empty() {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use indexmap::IndexSet;
 
 use super::api::{Api, EnumType, EnumValue, Field, Label, Message, Method, MethodKind, PAGE_ITEMS, Reserved, Type};
+use crate::intent::filter::is_ordered;
 use crate::problem::Problem;
 use crate::schema::entities::Behind;
 use crate::schema::lock::{field_name, message_name, value_name};
@@ -128,8 +129,9 @@ impl Describer<'_> {
     }
 
     fn request(&mut self, query: &Endpoint, method: &str, request: &str) {
-        let mut fields: Vec<Field> =
-            query.arguments.values().map(|argument| self.argument(argument, &query.item)).collect();
+        let orders = is_ordered(self.schema, &query.item);
+        let arguments = query.arguments.values().filter(|argument| orders || argument.role != ArgumentRole::OrderBy);
+        let mut fields: Vec<Field> = arguments.map(|argument| self.argument(argument, &query.item)).collect();
         if query.returns != Returns::Count {
             let what = match query.returns {
                 Returns::One | Returns::Many | Returns::Count => "every field that is not joined",

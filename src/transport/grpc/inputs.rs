@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::api::{Field, Label, Type};
 use super::describe::{Describer, JOINS, plain_field};
-use crate::intent::filter::{OperatorName, Operators, Word, is_filterable, is_sortable};
+use crate::intent::filter::{OperatorName, Operators, Word, is_filterable, is_ordered, is_sortable};
 use crate::schema::lock::message_name;
 use crate::schema::model::{EnumDef, Field as SchemaField, Scalar};
 use crate::schema::name::Name;
@@ -106,12 +106,11 @@ impl Describer<'_> {
         if !self.begin(&name) {
             return name;
         }
-        let mut fields = vec![
-            plain_field("where", Type::Message(self.where_input(item)), Label::Plain),
-            plain_field("orderBy", Type::Message(self.order_input(item)), Label::Repeated),
-            plain_field("limit", Type::Int32, Label::Optional),
-            plain_field("offset", Type::Int32, Label::Optional),
-        ];
+        let mut fields = vec![plain_field("where", Type::Message(self.where_input(item)), Label::Plain)];
+        if is_ordered(self.schema, item) {
+            fields.push(plain_field("orderBy", Type::Message(self.order_input(item)), Label::Repeated));
+        }
+        fields.extend(["limit", "offset"].map(|name| plain_field(name, Type::Int32, Label::Optional)));
         fields.extend(self.joins(item));
         self.put(&name, Some(format!("Which of the {item} rows of a joined list are read.")), fields, None);
         name

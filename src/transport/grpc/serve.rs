@@ -178,6 +178,11 @@ impl Grpc {
         Ok(Intent::Mutate(Mutate { is_batch: method.kind == MethodKind::Commands, ..mutate }))
     }
 
+    /// The arguments in the bytes of a request message, by the names of the schema, as [`Grpc::intent`] takes them.
+    pub fn arguments(&self, path: &str, message: &[u8]) -> Result<Map<String, Json>> {
+        self.methods.decoder.decode(&self.method(path)?.request, message)
+    }
+
     /// Whether a browser asks if it may call something here.
     pub fn is_served(&self, path: &str) -> bool {
         self.paths.contains_key(path) || self.sides.iter().any(|(prefix, _)| path.starts_with(prefix))

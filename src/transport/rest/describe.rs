@@ -18,7 +18,7 @@ use super::decode::{FILTER_PARAMETERS, can_count};
 use super::negotiate::Media;
 use super::select::fields_of;
 use crate::error::Code;
-use crate::intent::filter::is_sortable;
+use crate::intent::filter::{is_ordered, is_sortable};
 use crate::schema::model::{Argument, ArgumentRole, Endpoint, Model, Returns};
 use crate::schema::routes::{Method, OPENAPI_PATH, Route, entity_routes, parameters, routes};
 use crate::schema::{Kind, Schema};
@@ -171,7 +171,8 @@ impl Writer<'_> {
             Returns::One | Returns::Count => {}
         }
         let is_list = matches!(endpoint.returns, Returns::Many | Returns::Connection);
-        if is_list && endpoint.argument_with(&ArgumentRole::OrderBy).is_some() {
+        let is_sorted = endpoint.argument_with(&ArgumentRole::OrderBy).is_some();
+        if is_list && is_sorted && is_ordered(self.schema, &endpoint.item) {
             let description = "Fields to sort by, a minus before those that descend; \
                  `.nullsfirst` or `.nullslast` may follow one.";
             list.push(text_parameter("sort", description, &self.example_sort(endpoint)));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::observe::Observer;
+use crate::problem::edits;
 use crate::schema::model::{Endpoint, Model, Operation};
 use crate::schema::name::Name;
 use crate::schema::routes::{Method, Route, location, parameters, routes};
@@ -129,10 +130,10 @@ impl Table {
     pub fn nearest(&self, path: &str) -> Option<&str> {
         let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_lowercase();
         let wanted = first(path);
-        let distance = |route: &&Route| strsim::damerau_levenshtein(&wanted, &first(&route.path));
-        let near = self.routes.iter().filter(|route| route.method == Method::Get);
-        let nearest = near.min_by_key(|route| (distance(route), route.path.len()))?;
-        (distance(&nearest) <= 1 + wanted.len() / 3).then_some(nearest.path.as_str())
+        let distance = |route: &Route| edits(&wanted, &first(&route.path), 1 + wanted.len() / 3);
+        let readable = self.routes.iter().filter(|route| route.method == Method::Get);
+        let near = readable.filter_map(|route| Some(((distance(route)?, route.path.len()), route)));
+        near.min_by_key(|(distance, _)| *distance).map(|(_, route)| route.path.as_str())
     }
 }
 
@@ -207,5 +208,6 @@ mod tests {
         }
         assert_eq!(table.nearest("/user/7"), Some("/users"));
         assert_eq!(table.nearest("/zzz"), None);
+        assert_eq!(table.nearest(&format!("/{}", "users".repeat(1_000_000))), None);
     }
 }
