@@ -4,7 +4,7 @@ GRPC := --features grpc-transport
 PYTHON ?= python3
 SECS ?= 600
 
-.PHONY: help setup demo federation test soak check audit deb image trial bench
+.PHONY: help setup demo federation test soak fuzz check audit deb image trial bench
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -29,6 +29,9 @@ test: setup ## Run every test, against a real PostgreSQL
 
 soak: setup ## Put load on every wire with a fault a minute, for SECS seconds (600), and a table
 	SOAK_SECS=$(SECS) cargo test --release $(GRPC) --test it soak::soak -- --nocapture
+
+fuzz: ## Fuzz each target for SECS seconds (60), or TARGET alone
+	@scripts/fuzz.sh $(if $(filter file,$(origin SECS)),60,$(SECS)) $(TARGET)
 
 check: ## Check format and lints
 	cargo fmt --check

@@ -121,10 +121,13 @@ impl Source {
         mentions
     }
 
-    /// Names of `mod name;` lines, those under `#[cfg(test)]` included.
+    /// Names of `mod name;` lines, those under `#[cfg(test)]` included. A module that says where its file is belongs
+    /// to another tree.
     pub fn modules(&self) -> Vec<String> {
-        let lines = self.code.lines().map(str::trim);
-        let modules = lines.filter_map(|line| {
+        let lines = || self.code.lines().map(str::trim);
+        let is_elsewhere = |before: &str| before.starts_with("#[path");
+        let modules = std::iter::once("").chain(lines()).zip(lines()).filter(|(before, _)| !is_elsewhere(before));
+        let modules = modules.filter_map(|(_, line)| {
             let declaration = line
                 .strip_prefix("pub mod ")
                 .or_else(|| line.strip_prefix("mod "))

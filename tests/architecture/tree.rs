@@ -87,6 +87,11 @@ fn every_source_is_compiled() {
     for folder in ["tests", "benches"].into_iter().filter(|folder| root().join(folder).is_dir()) {
         wrong.extend(unreached(&roots, folder));
     }
+    let fuzz: toml::Table = read("fuzz/Cargo.toml").parse().unwrap();
+    let bins = fuzz["bin"].as_array().unwrap().iter().map(|bin| format!("fuzz/{}", bin["path"].as_str().unwrap()));
+    let bins: Vec<String> = bins.collect();
+    wrong.extend(unreached(&["fuzz/src/lib.rs"], "fuzz/src"));
+    wrong.extend(unreached(&bins.iter().map(String::as_str).collect::<Vec<_>>(), "fuzz/fuzz_targets"));
     assert!(wrong.is_empty(), "no `mod` line or target reaches\n{}", wrong.join("\n"));
 }
 
@@ -130,7 +135,7 @@ fn every_fixture_is_used() {
 
 #[test]
 fn files_are_short_enough_to_be_read() {
-    let lengths: BTreeMap<String, usize> = ["src", "tests"]
+    let lengths: BTreeMap<String, usize> = ["src", "tests", "fuzz/src"]
         .iter()
         .flat_map(|folder| sources(folder))
         .map(|source| (source.path, source.text.lines().count()))
@@ -150,7 +155,7 @@ fn files_are_short_enough_to_be_read() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let all = ["src", "tests"].iter().flat_map(|folder| sources(folder));
+    let all = ["src", "tests", "fuzz/src", "fuzz/fuzz_targets"].iter().flat_map(|folder| sources(folder));
     let silent: Vec<String> = all.filter(|source| !source.text.starts_with("//! ")).map(|source| source.path).collect();
     assert!(silent.is_empty(), "no `//!` in the first line:\n{}", silent.join("\n"));
 }

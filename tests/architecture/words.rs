@@ -57,8 +57,8 @@ fn nothing_panics_outside_tests() {
 fn no_file_holds_a_banned_word() {
     let mut wrong = Vec::new();
     let written = ["src", "docs", "tests", "benches", "examples", "python", "scripts", "deploy"];
-    let mut paths: Vec<String> =
-        written.iter().filter(|folder| root().join(folder).is_dir()).flat_map(|folder| files(folder)).collect();
+    let written = written.into_iter().chain(["fuzz/src", "fuzz/fuzz_targets", "fuzz/world"]);
+    let mut paths: Vec<String> = written.filter(|folder| root().join(folder).is_dir()).flat_map(files).collect();
     paths.extend(
         [
             "README.md",
@@ -67,6 +67,7 @@ fn no_file_holds_a_banned_word() {
             "SECURITY.md",
             "Makefile",
             "Cargo.toml",
+            "fuzz/Cargo.toml",
             "build.rs",
             "Dockerfile",
             "compose.yaml",
@@ -101,7 +102,7 @@ fn is_word_of(line: &str, word: &str) -> bool {
 
 #[test]
 fn modules_are_named_for_what_they_hold() {
-    let all = ["src", "tests"].iter().flat_map(|folder| files(folder));
+    let all = ["src", "tests", "fuzz/src"].iter().flat_map(|folder| files(folder));
     let wrong: Vec<String> = all
         .filter(|path| {
             Path::new(path).iter().any(|part| {
@@ -116,11 +117,13 @@ fn modules_are_named_for_what_they_hold() {
 /// The lock files name no place to fetch from but the public one, which is left out of them.
 #[test]
 fn lock_files_name_no_mirror() {
-    let lock = read("Cargo.lock");
-    let sources = lock.lines().filter(|line| line.starts_with("source = "));
-    let mirrors: Vec<&str> =
-        sources.filter(|line| *line != "source = \"registry+https://github.com/rust-lang/crates.io-index\"").collect();
-    assert!(mirrors.is_empty(), "{}", mirrors.join("\n"));
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock"].map(read) {
+        let sources = lock.lines().filter(|line| line.starts_with("source = "));
+        let mirrors: Vec<&str> = sources
+            .filter(|line| *line != "source = \"registry+https://github.com/rust-lang/crates.io-index\"")
+            .collect();
+        assert!(mirrors.is_empty(), "{}", mirrors.join("\n"));
+    }
     for folder in ["tests/clients", "examples/federation/gateway"] {
         let lock = read(&format!("{folder}/package-lock.json"));
         assert!(!lock.contains("\"resolved\""), "package-lock.json of {folder} names a host");

@@ -45,6 +45,8 @@ mod faults_load;
 mod faults_process;
 mod federated;
 mod federation_page;
+#[cfg(feature = "grpc-transport")]
+mod fuzzed;
 mod graphql_access;
 mod graphql_documents;
 mod graphql_filter;

@@ -1,0 +1,5 @@
+//! The target `codec` of cargo-fuzz.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fraiseql_fuzz::codec::run(data));

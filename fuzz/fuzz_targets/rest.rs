@@ -1,0 +1,5 @@
+//! The target `rest` of cargo-fuzz.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fraiseql_fuzz::rest::run(data));
