@@ -193,6 +193,31 @@ impl Error {
         self.stale || self.on_replica
     }
 
+    /// Whether it can be that of one among several that were asked for together, and not that of all.
+    pub fn is_of_one(&self) -> bool {
+        match self.code {
+            Code::InvalidArgument
+            | Code::Forbidden
+            | Code::NotFound
+            | Code::Conflict
+            | Code::ValidationFailed
+            | Code::TooComplex
+            | Code::DataMismatch
+            | Code::Internal => !self.lost_connection,
+            Code::Unauthenticated
+            | Code::RateLimited
+            | Code::CircuitBreakerOpen
+            | Code::Unavailable
+            | Code::Timeout
+            | Code::Cancelled
+            | Code::Unimplemented
+            | Code::MethodNotAllowed
+            | Code::NotAcceptable
+            | Code::PayloadTooLarge
+            | Code::UnsupportedMediaType => false,
+        }
+    }
+
     pub fn at(mut self, argument: impl Into<String>) -> Self {
         self.argument = Some(argument.into());
         self

@@ -101,7 +101,7 @@ impl ViewExecutor {
             match self.patiently(|| self.transaction(&parts, apart, caller).boxed()).await {
                 Ok(some) => called.extend(some),
                 Err(error) if error.stale => return Err(error),
-                Err(error) if part.len() > 1 && is_of_a_call(&error) => {
+                Err(error) if part.len() > 1 && error.is_of_one() => {
                     let middle = part.start + part.len() / 2;
                     open.push(middle..part.end);
                     open.push(part.start..middle);
@@ -191,31 +191,6 @@ impl Outcome {
             changes.push(change);
         }
         Ok(Outcome { statement: shown, rows: Rows::kept(rows), changes, pending: None })
-    }
-}
-
-/// Whether an error can be that of one call among several.
-pub(super) fn is_of_a_call(error: &Error) -> bool {
-    match error.code {
-        Code::InvalidArgument
-        | Code::Forbidden
-        | Code::NotFound
-        | Code::Conflict
-        | Code::ValidationFailed
-        | Code::TooComplex
-        | Code::DataMismatch
-        | Code::Internal => !error.lost_connection,
-        Code::Unauthenticated
-        | Code::RateLimited
-        | Code::CircuitBreakerOpen
-        | Code::Unavailable
-        | Code::Timeout
-        | Code::Cancelled
-        | Code::Unimplemented
-        | Code::MethodNotAllowed
-        | Code::NotAcceptable
-        | Code::PayloadTooLarge
-        | Code::UnsupportedMediaType => false,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::called::Called;
-use super::change::{Change, Part, Together, is_of_a_call};
+use super::change::{Change, Part, Together};
 use super::row::Row;
 use super::transaction::{Loss, Transaction};
 use super::{Outcome, ViewExecutor, sqlstate};
@@ -117,7 +117,7 @@ impl ViewExecutor {
             let keys = once.keys.iter().take(count).cloned().collect();
             let some = Once { scope: once.scope.clone(), keys, ttl_secs: once.ttl_secs };
             match self.patiently(|| self.attempt_once(&part, together, &some, caller).boxed()).await {
-                Err(error) if error.stale || !is_of_a_call(&error) => return Err(error),
+                Err(error) if error.stale || !error.is_of_one() => return Err(error),
                 Err(error) if count == 1 => return Outcome::of_calls(Some(batch), vec![Called::failed(error)]),
                 Err(_) => count /= 2,
                 Ok(outcome) => return Ok(outcome),

@@ -2,7 +2,7 @@
 
 use super::encoded::{Encoded, Found};
 use crate::codec::{Mismatch, Segment};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Stage};
 
 /// The answer to a batch.
 #[derive(Debug)]
@@ -82,22 +82,27 @@ impl Answered {
                 Found::Row(row) => Entity::Row(row),
                 Found::Nulled => Entity::Nulled,
                 Found::Missing => Entity::Missing,
+                Found::Failed(error) => Entity::Failed(error),
             },
         }
     }
 
-    /// Why there is nothing at all: every statement failed.
+    /// Why there is nothing at all: every statement failed, and not for what their keys are.
     pub fn into_failure(mut self) -> std::result::Result<Answered, Error> {
-        let is_failed = !self.groups.is_empty() && self.groups.iter().all(Result::is_err);
+        let has_failed = |group: &Result<Encoded>| group.as_ref().is_err_and(|error| !is_refusal(error));
+        let is_failed = !self.groups.is_empty() && self.groups.iter().all(has_failed);
         match is_failed.then(|| self.groups.swap_remove(0)) {
             Some(Err(error)) => Err(error),
             Some(Ok(_)) | None => Ok(self),
         }
     }
 
-    /// Why whole statements failed, each once.
+    /// Why statements failed, each once.
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
-        self.groups.iter().filter_map(|group| group.as_ref().err())
+        self.groups.iter().flat_map(|group| {
+            let of_some = group.iter().flat_map(|encoded| encoded.failed.iter().map(|(_, error)| error));
+            group.as_ref().err().into_iter().chain(of_some)
+        })
     }
 
     /// Where the breakers of all entities that were asked for are open: the seconds until the first of them
@@ -132,6 +137,12 @@ impl Answered {
         }
         found
     }
+}
+
+/// Whether a statement was refused for the values that it was given.
+fn is_refusal(error: &Error) -> bool {
+    error.stage == Stage::Execute
+        && matches!(error.code, Code::InvalidArgument | Code::ValidationFailed | Code::NotFound | Code::Conflict)
 }
 
 // === impl Place ===

@@ -4,6 +4,9 @@
 //! A key that stands several times is asked once. A representation that cannot be understood costs
 //! nobody else's answer.
 
+use std::ops::Range;
+use std::time::Instant;
+
 use futures_util::{FutureExt, StreamExt};
 use tracing::Instrument;
 
@@ -23,6 +26,9 @@ use crate::schema::name::Name;
 
 /// Statements of one batch that hold a connection at the same time.
 const STATEMENTS_AT_ONCE: usize = 4;
+
+/// Statements by which the keys are found that make one fail; what fails when there are no more fails whole.
+const HALVES_MAX: usize = 256;
 
 /// What a representation may take of a body: a body of them may be longer than others by that much for each.
 pub const REPRESENTATION_BYTES: usize = 512;
@@ -59,6 +65,14 @@ pub trait Encoding: Sync {
 
 /// Rows as JSON.
 pub struct JsonRows;
+
+/// The keys of a group, and what is asked with them.
+struct Keys {
+    /// A read whose values begin with `lists` lists of them.
+    intent: Intent,
+    lists: usize,
+    known: Known,
+}
 
 // === impl JsonRows ===
 
@@ -102,26 +116,63 @@ impl<E: Encoding> EntityBatch<'_, E> {
         guarded(self.engine, group.type_name(), self.group(group)).await
     }
 
-    /// The rows of a group; anew when they are of another shape than planned.
+    /// The rows of a group.
     async fn group(&self, group: Group<'_>) -> Result<Encoded> {
         self.caller.observer().batch(group.type_name(), group.len());
-        let (form, type_name) = (group.form.clone(), group.type_name());
+        let (form, lists) = (group.form.clone(), group.lists());
+        let type_name = group.type_name();
         let (mut values, known) = group.into_values();
         let arguments = (self.arguments)(type_name, &mut values)?;
-        let intent = Intent::Read(Read { form, arguments, values });
-        let values = match &intent {
-            Intent::Read(read) => &read.values,
-            Intent::Mutate(mutate) => &mutate.values,
-        };
+        let keys = Keys { intent: Intent::Read(Read { form, arguments, values }), lists, known };
+        let mut encoded = Encoded::new(keys.known.count);
+        let all = 0..keys.known.count;
+        match self.some(&keys, all.clone(), &mut encoded).await {
+            Err(error) if may_be_of_one(&error, &all) => self.halved(&keys, error, &mut encoded).await?,
+            result => result?,
+        }
+        Ok(encoded)
+    }
+
+    /// Each half by itself when the whole has failed, until the keys that make it fail stand alone. A function that
+    /// computes a field can refuse one representation, and a view can fail for one row.
+    async fn halved(&self, keys: &Keys, whole: Error, encoded: &mut Encoded) -> Result<()> {
+        // Half of the time: what has been found until then is not to be lost with what has not.
+        let began = Instant::now();
+        let patience = self.engine.entity_timeout() / 2;
+        let mut asked = 0;
+        let mut open = Vec::from(halves(0..keys.known.count));
+        while let Some(part) = open.pop() {
+            asked += 1;
+            match self.some(keys, part.clone(), encoded).await {
+                Ok(()) => {}
+                Err(error)
+                    if may_be_of_one(&error, &part)
+                        && asked + open.len() < HALVES_MAX
+                        && began.elapsed() < patience =>
+                {
+                    open.extend(halves(part));
+                }
+                Err(error) => encoded.failed.push((part, error)),
+            }
+        }
+        let failed: usize = encoded.failed.iter().map(|(keys, _)| keys.len()).sum();
+        if failed == keys.known.count { Err(whole) } else { Ok(()) }
+    }
+
+    /// The rows of some keys; anew when they are of another shape than planned.
+    async fn some(&self, keys: &Keys, part: Range<usize>, encoded: &mut Encoded) -> Result<()> {
+        let partial = (part.len() < keys.known.count).then(|| keys.part(part.clone()));
+        let intent = partial.as_ref().unwrap_or(&keys.intent);
         let mut tries = REBINDS_MAX;
         loop {
             let seen = self.engine.generation();
-            let outcome = self.engine.answer(self.caller, &intent, Pace::Answer).await?;
-            let encoded = {
+            let outcome = self.engine.answer(self.caller, intent, Pace::Answer).await?;
+            let written = {
                 let _timed = self.caller.observer().time(Stage::Encode);
-                self.rows(outcome, &known, values).instrument(tracing::debug_span!("encode")).await
+                let writing = self.rows(outcome, keys, part.start, encoded);
+                writing.instrument(tracing::debug_span!("encode")).await
             };
-            match encoded {
+            match written {
                 Err(error) if error.can_be_asked_again() && tries > 0 => {
                     self.engine.recover(self.caller, seen, &error).await?;
                 }
@@ -131,7 +182,8 @@ impl<E: Encoding> EntityBatch<'_, E> {
         }
     }
 
-    async fn rows(&self, outcome: Outcome, known: &Known, values: &Values) -> Result<Encoded> {
+    /// Writes the rows of the keys from `first` on.
+    async fn rows(&self, outcome: Outcome, keys: &Keys, first: usize, encoded: &mut Encoded) -> Result<()> {
         let mut layout = self.encoding.layout(&outcome)?;
         let (statement, mut rows) = outcome.into_parts();
         let shape = statement.shape();
@@ -139,11 +191,11 @@ impl<E: Encoding> EntityBatch<'_, E> {
             return Err(Error::new(Stage::Encode, Code::Internal, "entities were asked for without a key"));
         };
         let bytes_max = self.bytes_max.min(Encoded::BYTES_MAX);
-        let (mut encoded, mut trail) = (Encoded::new(known.count), Trail::default());
+        let mut trail = Trail::default();
         while let Some(row) = rows.next().await.transpose()? {
             let columns = columns(&row);
             let found = key(lookup, &columns).map_err(|_| stale())?;
-            let Some(at) = found.and_then(|key| known.find(key, values)) else { continue };
+            let Some(at) = found.and_then(|key| keys.known.find(key, keys.values(), first)) else { continue };
             if !encoded.is_missing(at) {
                 continue;
             }
@@ -155,9 +207,41 @@ impl<E: Encoding> EntityBatch<'_, E> {
                 return Err(Error::new(Stage::Encode, Code::TooComplex, message));
             }
         }
-        encoded.mismatches = trail.into_mismatches();
-        Ok(encoded)
+        encoded.mismatches.extend(trail.into_mismatches());
+        Ok(())
     }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    fn values(&self) -> &Values {
+        match &self.intent {
+            Intent::Read(read) => &read.values,
+            Intent::Mutate(mutate) => &mutate.values,
+        }
+    }
+
+    /// The same question for some of the keys.
+    fn part(&self, part: Range<usize>) -> Intent {
+        match &self.intent {
+            Intent::Read(Read { form, arguments, values }) => {
+                let (form, arguments) = (form.clone(), arguments.clone());
+                Intent::Read(Read { form, arguments, values: values.part(self.lists, part) })
+            }
+            mutate @ Intent::Mutate(_) => mutate.clone(),
+        }
+    }
+}
+
+/// Whether fewer keys may do better: a value of one of them, and nothing that is the same for all, may have failed.
+fn may_be_of_one(error: &Error, keys: &Range<usize>) -> bool {
+    keys.len() > 1 && error.stage == Stage::Execute && error.is_of_one()
+}
+
+fn halves(keys: Range<usize>) -> [Range<usize>; 2] {
+    let middle = keys.start + keys.len() / 2;
+    [middle..keys.end, keys.start..middle]
 }
 
 fn stale() -> Error {

@@ -1,6 +1,9 @@
 //! Rows of a group as their wire has them, each once, and where they stand.
 
+use std::ops::Range;
+
 use crate::codec::{Mismatch, Stop};
+use crate::error::Error;
 
 /// Size at which a piece is closed, and room for the row that closes it.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -18,6 +21,8 @@ pub(super) struct Encoded {
     open: Vec<u8>,
     rows: Vec<Row>,
     pub mismatches: Vec<Mismatch>,
+    /// Keys whose statement failed while those of others did not, and why.
+    pub failed: Vec<(Range<usize>, Error)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,7 @@ pub(super) enum Found<'a> {
     Missing,
     Nulled,
     Row(&'a [u8]),
+    Failed(&'a Error),
 }
 
 // === impl Encoded ===
@@ -43,7 +49,14 @@ impl Encoded {
     /// Of so many keys.
     pub fn new(count: usize) -> Encoded {
         let open = Vec::with_capacity(count.saturating_mul(ROW_BYTES).min(PIECE_ROOM));
-        Encoded { closed: Vec::new(), closed_bytes: 0, open, rows: vec![Row::Missing; count], mismatches: Vec::new() }
+        Encoded {
+            closed: Vec::new(),
+            closed_bytes: 0,
+            open,
+            rows: vec![Row::Missing; count],
+            mismatches: Vec::new(),
+            failed: Vec::new(),
+        }
     }
 
     pub fn bytes(&self) -> usize {
@@ -74,7 +87,10 @@ impl Encoded {
     #[inline]
     pub fn row(&self, at: usize) -> Found<'_> {
         match self.rows[at] {
-            Row::Missing => Found::Missing,
+            Row::Missing => match self.failed.iter().find(|(keys, _)| keys.contains(&at)) {
+                Some((_, error)) => Found::Failed(error),
+                None => Found::Missing,
+            },
             Row::Nulled => Found::Nulled,
             Row::At { piece, start, end } => {
                 let piece = self.closed.get(piece as usize).unwrap_or(&self.open);

@@ -70,6 +70,11 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// How many values [`Group::into_values`] begins with.
+    pub fn lists(&self) -> usize {
+        self.columns.len()
+    }
+
     /// The values that a statement for these keys begins with, and where each of them stands.
     pub fn into_values(self) -> (Values, Known) {
         let type_name = self.type_name().clone();
@@ -84,10 +89,11 @@ impl<'a> Group<'a> {
 // === impl Known ===
 
 impl Known {
-    /// The position of the key that a row shows, among `values`, which the statement began with.
-    pub fn find(&self, key: Key<'_>, values: &Values) -> Option<usize> {
+    /// The position of the key that a row shows, among `values`, which the statement for all of them begins with; one
+    /// for a part of them begins at `first`.
+    pub fn find(&self, key: Key<'_>, values: &Values, first: usize) -> Option<usize> {
         if let Key::Position(at) = key {
-            return Some(at).filter(|at| *at < self.count);
+            return Some(first + at).filter(|at| *at < self.count);
         }
         let Some((Value::List(column), _)) = values.get(0) else { return None };
         let hash = self.state.hash_one(key);

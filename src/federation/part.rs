@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::intent::value::{Value, coerce, comparable, shown};
+use crate::intent::value::{Value, coerce, comparable, in_object, shown};
 use crate::schema::catalog::Family;
 use crate::schema::entities::KeyPart;
 use crate::schema::model::{Scalar, TypeDef};
@@ -88,15 +88,4 @@ impl KeyPart {
         let map = above.iter().try_fold(map, |map, name| in_object(map, name)?.as_object())?;
         in_object(map, last).filter(|value| !value.is_null())
     }
-}
-
-/// Representations have few fields: to compare their names costs less than to hash the one that is looked for.
-const COMPARED_MAX: usize = 8;
-
-#[inline]
-pub(super) fn in_object<'r>(map: &'r Map<String, Json>, name: &str) -> Option<&'r Json> {
-    if map.len() > COMPARED_MAX {
-        return map.get(name);
-    }
-    map.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }

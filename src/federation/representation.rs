@@ -2,10 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::part::in_object;
 use crate::error::{Error, Result};
 use crate::intent::selection::TYPENAME;
-use crate::intent::value::{Value, coerce, shown};
+use crate::intent::value::{Value, coerce, in_object, shown};
 use crate::problem::did_you_mean;
 use crate::schema::entities::{Entity, EntityKey};
 use crate::schema::field_set::Selected;

@@ -1,6 +1,6 @@
 //! Values of a request, and the one place where JSON becomes them.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::schema::catalog::Family;
@@ -44,9 +44,47 @@ impl Values {
         self.0.len()
     }
 
+    /// The same with some of the items of the first `lists` values.
+    pub fn part(&self, lists: usize, items: std::ops::Range<usize>) -> Values {
+        let mut values = self.0[lists..].to_vec();
+        let of_list = |(value, name): &(Value, Name)| match value {
+            Value::List(all) => (Value::List(all[items.clone()].to_vec()), name.clone()),
+            other => (other.clone(), name.clone()),
+        };
+        values.splice(..0, self.0[..lists].iter().map(of_list));
+        Values(values)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// What clients send has few members: to compare their names costs less than to hash the one that is looked for.
+const COMPARED_MAX: usize = 8;
+
+/// The member of an object that has this name.
+#[inline]
+pub fn in_object<'o>(object: &'o Map<String, Json>, name: &str) -> Option<&'o Json> {
+    entry_in(object, name).map(|(_, value)| value)
+}
+
+/// The same with its name as it stands there.
+#[inline]
+pub fn entry_in<'o>(object: &'o Map<String, Json>, name: &str) -> Option<(&'o String, &'o Json)> {
+    if object.len() > COMPARED_MAX {
+        return object.get_key_value(name);
+    }
+    object.iter().find(|(key, _)| *key == name)
+}
+
+/// The same, to be changed.
+#[inline]
+pub fn in_object_mut<'o>(object: &'o mut Map<String, Json>, name: &str) -> Option<&'o mut Json> {
+    if object.len() > COMPARED_MAX {
+        return object.get_mut(name);
+    }
+    object.iter_mut().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// Turns JSON into a value of a scalar, by the input coercion rules of the GraphQL specification

@@ -92,6 +92,52 @@ async fn what_is_required_and_missing() {
     assert_eq!(data["_entities"], json!([{"name": "Person 2"}]));
 }
 
+/// A function may refuse one representation; its statement fails, and that of everybody else does not.
+#[tokio::test]
+async fn what_a_function_refuses() {
+    let (_database, api) = api().await;
+    let with = |number: usize, total: i64, years: i64| {
+        let mut person = person(number, json!(total));
+        person["yearsOfEmployment"] = json!(years);
+        person
+    };
+    let mut asked: Vec<Json> = (0..40).map(|at| with(1 + at % 3, at as i64 * 10, 10)).collect();
+    // Called for each, and called once for all of them.
+    asked[7] = with(1, 7, 0);
+    asked[8] = with(2, 8, 0);
+    asked[30] = with(3, 2_000_000_000, 10);
+    let messages =
+        [(7, "a number was divided by zero"), (8, "a number was divided by zero"), (30, "a number is out of range")];
+
+    let (data, errors) = ask(&api, json!(asked)).await;
+    let expected = messages.map(|(index, message)| (json!(["_entities", index]), message.to_owned()));
+    assert_eq!(errors, expected);
+    for (at, person) in data.as_array().unwrap().iter().enumerate() {
+        let refused = messages.iter().any(|(index, _)| *index == at);
+        assert_eq!(person["average"], if refused { Json::Null } else { json!(at) }, "{at}: {person}");
+    }
+
+    let keys: Vec<Json> = asked
+        .iter()
+        .cloned()
+        .map(|mut key| {
+            key.as_object_mut().unwrap().shift_remove("__typename");
+            key
+        })
+        .collect();
+    let body = json!({"keys": keys, "select": "average,rank"}).to_string();
+    let headers = [("content-type", "application/json")];
+    let answer = api.send("POST", "/rest/people/batch-get", &headers, body.as_bytes()).await.json();
+    let expected =
+        messages.map(|(index, message)| json!({"index": index, "code": "INVALID_ARGUMENT", "message": message}));
+    assert_eq!(answer["errors"], json!(expected));
+    assert_eq!((&answer["data"][7], &answer["data"][9]), (&Json::Null, &json!({"average": 9, "rank": 180})));
+
+    // Refused for everybody, it is refused as a whole.
+    let (data, errors) = ask(&api, json!([with(1, 1, 0), with(2, 2, 0)])).await;
+    assert_eq!((data, errors.len()), (json!([null, null]), 2));
+}
+
 #[tokio::test]
 async fn outside_of_entities() {
     let (_database, api) = api().await;
