@@ -89,6 +89,21 @@ impl Admission {
         }
     }
 
+    /// A place for the next part of a stream, however long it takes. Who has begun to send is not sent away in the
+    /// middle: he is held up, and reads nothing new from his client meanwhile.
+    pub async fn turn(&self) -> Result<Admitted<'_>> {
+        if let Ok(place) = self.places.try_acquire() {
+            return Ok(Admitted { _place: place });
+        }
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        let _queued = Queued(&self.queued);
+        match self.places.acquire().await {
+            Ok(place) => Ok(Admitted { _place: place }),
+            // Nobody closes it.
+            Err(_) => Err(overloaded()),
+        }
+    }
+
     fn sent_away(&self, why: Shed) -> Error {
         self.metrics.shed(why);
         overloaded()
@@ -161,6 +176,20 @@ mod tests {
         let _held = admission.admit().await.unwrap();
         assert_eq!(admission.admit().await.unwrap_err().code, Code::Unavailable);
         assert_eq!(admission.queued(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stream_waits_for_its_turn() {
+        let admission = admission(1, 0, Duration::ZERO);
+        let held = admission.admit().await.unwrap();
+        let mut turn = Box::pin(admission.turn());
+        assert!(turn.as_mut().now_or_never().is_none());
+        assert_eq!(admission.queued(), 1);
+        drop(held);
+        let turn = turn.await.unwrap();
+        assert_eq!((admission.running(), admission.queued()), (1, 0));
+        drop(turn);
+        assert_eq!(admission.running(), 0);
     }
 
     #[tokio::test]

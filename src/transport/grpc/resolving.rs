@@ -232,6 +232,7 @@ impl Asking {
             }
         }
         drop(decode);
+        let _turn = engine.admission().turn().await?;
         let mut answered = batch.ask(collected, None, bytes_max.max(PORTION_BYTES)).await;
         if keys.count() > 1 && answered.failures().any(|error| error.code == Code::TooComplex) {
             return Ok(None);

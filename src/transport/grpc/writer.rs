@@ -223,6 +223,7 @@ impl Writer {
 
     async fn ask(&self, mutate: Mutate) -> Result<VecDeque<Done>> {
         let names: Vec<String> = mutate.once.iter().flat_map(|once| &once.keys).map(|key| key.name.clone()).collect();
+        let _turn = self.engine.admission().turn().await?;
         let mut outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
         let pending = outcome.pending.take();
         let layout = self.grpc.layout(&outcome)?;

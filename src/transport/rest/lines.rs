@@ -114,8 +114,11 @@ impl Exchange<'_> {
             }
             let mut mutate = self.rest.mutate(schema, asked.endpoint, route, inputs, given, asked.minimal)?;
             (mutate.atomic, mutate.is_batch) = (false, !is_alone);
+            let turn = self.engine.admission().turn().await.map_err(|error| written.stopped(error))?;
             let began = Instant::now();
-            match self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await {
+            let answered = self.engine.answer(self.caller, &Intent::Mutate(mutate), Pace::Answer).await;
+            drop(turn);
+            match answered {
                 Ok(mut outcome) => {
                     let mut lost = None;
                     for (number, change) in numbers.iter().zip(std::mem::take(&mut outcome.changes)) {
