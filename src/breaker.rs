@@ -80,6 +80,14 @@ impl Breaker {
         }
     }
 
+    /// For how long nothing will be let through, however often it is asked.
+    pub fn open(&self, now: Instant) -> Option<Refused> {
+        match self.state {
+            State::Open { until } if now < until => Some(Refused { left: until - now }),
+            State::Open { .. } | State::Closed { .. } | State::HalfOpen { .. } => None,
+        }
+    }
+
     /// What was let through has come back well.
     pub fn succeeded(&mut self, epoch: u64) {
         if epoch != self.epoch {
@@ -160,6 +168,11 @@ impl Breakers {
         Ok(Permit { breaker: Some(breaker), epoch })
     }
 
+    /// For how long nothing of this name will be let through.
+    pub fn open(&self, name: &str, now: Instant) -> Option<Refused> {
+        self.0.get(name).and_then(|breaker| lock(breaker).open(now))
+    }
+
     /// Every breaker with its state, in no order.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, Condition)> {
         self.0.iter().map(|(name, breaker)| (&**name, lock(breaker).condition()))
@@ -236,6 +249,8 @@ mod tests {
         assert_eq!(breaker.condition(), Condition::Open);
         let refused = breaker.admit(now + Duration::from_millis(500)).unwrap_err();
         assert_eq!(refused.retry_after_secs(), 30);
+        assert_eq!(breaker.open(now + Duration::from_millis(500)), Some(refused));
+        assert_eq!(breaker.open(secs(now, 30)), None, "it is time for a probe");
         assert_eq!(breaker.admit(secs(now, 29)).unwrap_err().retry_after_secs(), 1);
     }
 

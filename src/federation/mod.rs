@@ -9,7 +9,7 @@ pub mod batch;
 pub mod collected;
 mod encoded;
 mod group;
-mod guarded;
+pub mod guarded;
 pub mod part;
 mod representation;
 pub mod sdl;

@@ -23,7 +23,7 @@ pub const IMPORTS: &[(&str, &[&str])] = &[
     ("codec", &["exec", "plan", "schema"]),
     ("engine", &["admission", "auth", "breaker", "error", "exec", "intent", "plan", "recent", "schema", "sql"]),
     ("type_system", &["intent", "schema"]),
-    ("federation", &["auth", "codec", "engine", "error", "intent", "problem", "schema", "type_system"]),
+    ("federation", &["auth", "breaker", "codec", "engine", "error", "intent", "problem", "schema", "type_system"]),
     (
         "transport",
         &[
