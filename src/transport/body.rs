@@ -21,8 +21,10 @@ use crate::error::{Code, Error, Result, Stage};
 
 /// What most small answers fit in.
 const FIRST_BYTES: usize = 512;
-/// Size at which a chunk is closed.
+/// Room of a chunk, which is what the allocator gives for it.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Size at which a chunk is closed. Most rows fit into what is left then, and little of it stays empty.
+const FULL_BYTES: usize = CHUNK_BYTES - CHUNK_BYTES / 16;
 
 /// Text in chunks; a row never spans two.
 #[derive(Debug)]
@@ -110,15 +112,19 @@ impl Chunks {
 
     /// Closes the current chunk when it is full, which is when its bytes are counted.
     pub fn rotate(&mut self, budget: &Budget) -> Result<()> {
-        if self.current.len() >= CHUNK_BYTES {
+        if self.current.len() >= FULL_BYTES {
             budget.spend(self.current.len())?;
-            self.close(CHUNK_BYTES + CHUNK_BYTES / 8);
+            self.close(CHUNK_BYTES);
         }
         Ok(())
     }
 
     fn close(&mut self, next_capacity: usize) {
-        let full = std::mem::replace(&mut self.current, Vec::with_capacity(next_capacity));
+        let mut full = std::mem::replace(&mut self.current, Vec::with_capacity(next_capacity));
+        // A long row has made more room than there was.
+        if full.capacity() > CHUNK_BYTES && full.capacity() - full.len() > CHUNK_BYTES / 8 {
+            full.shrink_to_fit();
+        }
         self.done_bytes += full.len();
         self.done.push(Bytes::from(full));
     }
