@@ -136,7 +136,7 @@ fn called(caller: &Caller, statement: &Arc<Statement>, mutate: &Mutate) -> Resul
     }
     let (batch, refused) = Batch::new(statement.clone(), mutate.values.clone(), &inputs)?;
     refused.into_iter().collect::<Result<Vec<()>, Error>>()?;
-    Ok(batch.parameters(0..batch.len()))
+    Ok(batch.parameters(0..batch.len()).into_owned())
 }
 
 /// Every text of a description, its parts, and how SQL spells them.

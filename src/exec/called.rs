@@ -50,6 +50,9 @@ fn key_of(row: &Row) -> Option<String> {
 /// The rows of a statement, shared out among its calls.
 pub(super) fn called_of(batch: &Batch, count: usize, rows: Vec<Row>) -> Vec<Called> {
     let Some(call) = batch.statement.call() else { return Vec::new() };
+    if count == 1 {
+        return vec![Called::of(call, rows)];
+    }
     let mut each: Vec<Vec<Row>> = (0..count).map(|_| Vec::new()).collect();
     for row in rows {
         let position =

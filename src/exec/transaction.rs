@@ -1,5 +1,6 @@
 //! One transaction on one connection: everything that it may send is prepared before it begins.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ pub(super) enum Loss {
 }
 
 /// One statement of a transaction.
-pub(super) struct Step {
+pub(super) struct Step<'b> {
     ready: Arc<Ready>,
-    parameters: Vec<Param>,
+    parameters: Cow<'b, [Param]>,
     /// Its rows are of interest.
     is_asked: bool,
 }
@@ -35,7 +36,7 @@ pub(super) struct Step {
 /// A connection with everything prepared on it that the transaction may send.
 pub(super) struct Transaction {
     running: Running,
-    opening: Vec<Step>,
+    opening: Vec<Step<'static>>,
     calls: Vec<Arc<Ready>>,
     read_back: Option<Arc<Ready>>,
     /// The statements of its own: how it ends, and those about keys. None where it is what is sent together.
@@ -50,12 +51,12 @@ struct Sent {
 
 // === impl Step ===
 
-impl Step {
-    fn new(ready: impl Into<Arc<Ready>>, parameters: Vec<Param>) -> Step {
-        Step { ready: ready.into(), parameters, is_asked: false }
+impl<'b> Step<'b> {
+    fn new(ready: impl Into<Arc<Ready>>, parameters: impl Into<Cow<'b, [Param]>>) -> Step<'b> {
+        Step { ready: ready.into(), parameters: parameters.into(), is_asked: false }
     }
 
-    fn asked(self) -> Step {
+    fn asked(self) -> Step<'b> {
         Step { is_asked: true, ..self }
     }
 }
@@ -95,8 +96,8 @@ impl Transaction {
     }
 
     /// The steps of a call, with those that open the transaction before the first.
-    fn call(&mut self, position: usize, batch: &Batch, part: &Range<usize>) -> Vec<Step> {
-        let mut steps = std::mem::take(&mut self.opening);
+    fn call<'b>(&mut self, position: usize, batch: &'b Batch, part: &Range<usize>) -> Vec<Step<'b>> {
+        let mut steps: Vec<Step<'b>> = std::mem::take(&mut self.opening);
         if let Some(ready) = self.calls.get(position) {
             steps.push(Step::new(ready.clone(), batch.parameters(part.clone())).asked());
         }
@@ -112,7 +113,7 @@ impl Transaction {
     }
 
     /// Sends steps without waiting in between. The transaction is over when one fails.
-    async fn send(&mut self, steps: Vec<Step>, loss: Loss) -> Result<Sent> {
+    async fn send(&mut self, steps: Vec<Step<'_>>, loss: Loss) -> Result<Sent> {
         for step in &steps {
             self.running.send(&step.ready, &step.parameters)?;
         }

@@ -10,7 +10,7 @@ use std::fmt;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::value::{Value, coerce, shown};
+use super::value::{Value, coerce, entry_in, in_object, shown};
 use crate::error::{Error, Result};
 use crate::problem::did_you_mean;
 use crate::schema::call::{Call, From};
@@ -76,7 +76,7 @@ pub fn has(given: Given, position: usize) -> bool {
 /// What stands behind a path of keys.
 pub fn value_at<'i>(input: &'i Input, path: &[String]) -> Option<&'i Json> {
     let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(input.get(first)?, |value, key| value.get(key))
+    rest.iter().try_fold(in_object(input, first)?, |value, key| in_object(value.as_object()?, key))
 }
 
 fn is_given(from: &From, input: &Input) -> bool {
@@ -176,7 +176,7 @@ fn plain(scalar: Scalar, value: Value, json: &Json) -> Json {
 /// A member of an object, under its name in the casing of the API or in that of SQL.
 pub fn member<'o>(object: &'o Map<String, Json>, name: &Name) -> Option<(&'o String, &'o Json)> {
     let is_one_casing = is_snake_case(name);
-    object.get_key_value(&**name).or_else(|| if is_one_casing { None } else { object.get_key_value(&snake_case(name)) })
+    entry_in(object, name).or_else(|| if is_one_casing { None } else { entry_in(object, &snake_case(name)) })
 }
 
 /// The first member that none of these names means, where so many members were found by them.

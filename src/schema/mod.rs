@@ -200,6 +200,10 @@ impl Schema {
 }
 
 fn kind_of<'m>(model: &'m Model, name: &str) -> Kind<'m> {
+    // No declared type is called like these.
+    if let Some(scalar) = Scalar::of_name(name) {
+        return Kind::Scalar(scalar);
+    }
     if let Some(object) = model.types.get(name) {
         return Kind::Object(object);
     }
@@ -212,7 +216,7 @@ fn kind_of<'m>(model: &'m Model, name: &str) -> Kind<'m> {
     if let Some(def) = model.unions.get(name) {
         return Kind::Union(def);
     }
-    Kind::Scalar(Scalar::of_name(name).unwrap_or(Scalar::Text))
+    Kind::Scalar(Scalar::Text)
 }
 
 /// Where `column` is read from in one relation.

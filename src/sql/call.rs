@@ -1,5 +1,6 @@
 //! The inputs of calls → the parameters of their statement, for one call, a batch, or a part of one.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -119,6 +120,12 @@ fn text_of(json: &Json) -> Result<Param, String> {
 
 /// The whole input as one object; what the request cannot say, claims, comes last and wins.
 fn whole(input: &Input, spread: &[String], without: &[String]) -> String {
+    // Most often it is one input object and nothing else.
+    if let Some((name, Json::Object(fields))) = input.iter().next().filter(|_| input.len() == 1)
+        && spread.contains(name)
+    {
+        return serde_json::to_string(fields).unwrap_or_default();
+    }
     let mut object: IndexMap<&String, &Json, ahash::RandomState> = IndexMap::default();
     for (name, value) in input {
         match value {
@@ -181,13 +188,13 @@ impl Batch {
     }
 
     /// The parameters of the statement for some of the calls.
-    pub fn parameters(&self, part: Range<usize>) -> Vec<Param> {
+    pub fn parameters(&self, part: Range<usize>) -> Cow<'_, [Param]> {
         let calls = self.calls.get(part).unwrap_or_default();
         let Some(call) = self.statement.call().filter(|call| call.is_batch) else {
-            return calls.first().cloned().unwrap_or_default();
+            return Cow::Borrowed(calls.first().map(Vec::as_slice).unwrap_or_default());
         };
         if call.arguments.is_empty() {
-            return vec![Param::Int8(calls.len() as i64)];
+            return Cow::Owned(vec![Param::Int8(calls.len() as i64)]);
         }
         let arguments = call.arguments.iter().enumerate();
         let column = |(i, argument): (usize, &Argument)| {

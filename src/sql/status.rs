@@ -77,7 +77,10 @@ pub fn verdict(said: &Said<'_>) -> Verdict {
             let status = || said.http_status.and_then(code_of_http);
             class.or_else(status).map_or(Verdict::Unknown, Verdict::Failed)
         }
-        (None, Some(status)) => of_status(&status.trim().to_ascii_lowercase()),
+        (None, Some(status)) if status.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            of_status(&status.trim().to_ascii_lowercase())
+        }
+        (None, Some(status)) => of_status(status.trim()),
         (None, None) => Verdict::Unknown,
     }
 }

@@ -130,7 +130,7 @@ impl World {
                         inputs[0].insert(name.clone(), json!(claim(&caller, claimed).unwrap()));
                     }
                     let (batch, _) = Batch::new(statement, mutate.values.clone(), &inputs).unwrap();
-                    batch.parameters(0..batch.len())
+                    batch.parameters(0..batch.len()).into_owned()
                 }
             };
             let _ = writeln!(statements, "-- {root}\n{};", statement.text());

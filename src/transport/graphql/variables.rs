@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::respond::{Failure, GraphqlError};
 use super::subgraph::ANY;
-use crate::intent::value::{coerce, shown};
+use crate::intent::value::{coerce, in_object_mut, shown};
 use crate::schema::model::Scalar;
 
 /// A variable as the operation declares it.
@@ -178,7 +178,7 @@ fn check(types: &TypeSystem, ty: &Type, json: &mut Json, depth: usize) -> Result
                     return Err(format!("field \"{unknown}\" is not defined by type \"{name}\"; {hint}"));
                 }
                 for (field, declared) in &input.fields {
-                    match map.get_mut(field.as_str()) {
+                    match in_object_mut(map, field.as_str()) {
                         Some(value) => check(types, &declared.ty, value, depth + 1)
                             .map_err(|reason| format!("{field}: {reason}"))?,
                         None => match &declared.default_value {

@@ -1,5 +1,7 @@
 //! What a write is sent → the inputs of its calls.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use serde_json::{Map, Value as Json};
 
@@ -7,8 +9,9 @@ use super::conditions::typed;
 use super::negotiate::is_ndjson;
 use super::parameters::PathValue;
 use crate::error::{Code, Error, Result, Stage};
+use crate::intent;
 use crate::intent::mutation::{Input, input_of, member};
-use crate::intent::value::shown;
+use crate::intent::value::{in_object, shown};
 use crate::schema::Schema;
 use crate::schema::model::{Argument, Endpoint, InputDef, TypeOf};
 use crate::schema::name::Name;
@@ -68,30 +71,36 @@ pub fn input(
     path: &[PathValue<'_>],
     members: Map<String, Json>,
 ) -> Result<Input> {
-    let mut arguments = Map::new();
-    for (name, text) in path {
-        let Some(argument) = mutation.arguments.get(name) else { continue };
-        unsaid(&members, name)?;
-        arguments.insert(String::from(&**name), typed(schema, argument.ty.innermost(), text));
-    }
-    match lone(schema, mutation, path) {
-        Some((argument, declared)) => {
-            let is_wrapped = members.len() == 1 && !declared.fields.contains_key(&argument.name);
-            let mut fields = match members.get(&*argument.name) {
-                Some(Json::Object(fields)) if is_wrapped => fields.clone(),
-                Some(_) | None => members,
-            };
-            for (name, text) in path {
-                if let Some(field) = declared.fields.get(name) {
-                    unsaid(&fields, name)?;
-                    fields.insert(String::from(&**name), typed(schema, field.ty.innermost(), text));
-                }
-            }
-            arguments.insert(String::from(&*argument.name), Json::Object(fields));
+    let Some((argument, declared)) = lone(schema, mutation, path) else {
+        let mut arguments = members;
+        for (name, text) in path {
+            let Some(argument) = mutation.arguments.get(name) else { continue };
+            unsaid(&arguments, name)?;
+            arguments.insert(String::from(&**name), typed(schema, argument.ty.innermost(), text));
         }
-        None => arguments.extend(members),
+        return input_of(schema, mutation, &arguments);
+    };
+    for (name, _) in path.iter().filter(|(name, _)| mutation.arguments.contains_key(name)) {
+        unsaid(&members, name)?;
     }
-    input_of(schema, mutation, &arguments)
+    let is_wrapped = members.len() == 1 && !declared.fields.contains_key(&argument.name);
+    let mut fields = match in_object(&members, &argument.name) {
+        Some(Json::Object(fields)) if is_wrapped => fields.clone(),
+        Some(_) | None => members,
+    };
+    for (name, text) in path {
+        if let Some(field) = declared.fields.get(name) {
+            unsaid(&fields, name)?;
+            fields.insert(String::from(&**name), typed(schema, field.ty.innermost(), text));
+        }
+    }
+    let mut fields = Some(Json::Object(fields));
+    let of_path = |known: &Argument| path.iter().find(|(name, _)| *name == known.name);
+    let given = mutation.arguments.values().map(|known| match of_path(known) {
+        Some((_, text)) => (known, Some(Cow::Owned(typed(schema, known.ty.innermost(), text)))),
+        None => (known, fields.take().map(Cow::Owned)),
+    });
+    intent::mutation::input(schema, given)
 }
 
 /// What has to be in a body that replaces the whole: names that it lacks.

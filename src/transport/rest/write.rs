@@ -122,7 +122,7 @@ impl Exchange<'_> {
                     return Err(Error::invalid("one object is needed: it is applied to every row").into());
                 };
                 let (select, filters): (Vec<_>, Vec<_>) = given.into_iter().partition(|one| one.name == "select");
-                let keys = self.keys(schema, list, &filters, preferences).await?;
+                let keys = Box::pin(self.keys(schema, list, &filters, preferences)).await?;
                 let one = |key: String| input(schema, endpoint, &[("id".into(), key.into())], members.clone());
                 (keys.into_iter().map(one).collect::<Result<Vec<_>>>()?, select)
             }
@@ -156,7 +156,7 @@ impl Exchange<'_> {
             Err(failure) => return Err(failure),
         };
         if let (Some(pending), Some(under)) = (pending, under) {
-            pending.keep(vec![(under.name, answer.to_kept())]).await?;
+            Box::pin(pending.keep(vec![(under.name, answer.to_kept())])).await?;
         }
         Ok(answer.respond(false))
     }
