@@ -37,7 +37,7 @@ pub(super) fn document(
     out: &mut Vec<u8>,
     trail: &mut Trail,
 ) -> Result<(), Fault> {
-    Walk { keys, out, trail }.value(document, &mut Scan::new(text), place)
+    Walk { keys, is_outside: true, out, trail }.value(document, &mut Scan::new(text), place)
 }
 
 /// Why a value is not what was declared, for a person.
@@ -123,22 +123,24 @@ fn is_escaped_key(key: &[u8], name: &str) -> bool {
 /// A field that reads this key: the one at `hint`, or the first.
 #[inline]
 fn field_of(fields: &[DocumentField], key: &[u8], hint: usize) -> Option<usize> {
-    // Looked for once: a key that nobody asks for is compared with every field.
-    let has_escape = has_escape(key);
-    let reads = |field: &DocumentField| match &field.source {
-        DocumentSource::Stored { stored, .. } => {
-            key == stored.as_bytes() || (has_escape && is_escaped_key(key, stored))
-        }
-        DocumentSource::TypeName | DocumentSource::Masked => false,
-    };
+    let reads = |field: &DocumentField| stored_key(field).is_some_and(|stored| key == stored.as_bytes());
     match fields.get(hint) {
         Some(field) if reads(field) => Some(hint),
-        Some(_) | None => fields.iter().position(reads),
+        Some(_) | None => fields.iter().position(reads).or_else(|| escaped_field_of(fields, key)),
     }
+}
+
+/// The same of a key that is not written as it is called.
+#[inline]
+fn escaped_field_of(fields: &[DocumentField], key: &[u8]) -> Option<usize> {
+    let reads = |field: &DocumentField| stored_key(field).is_some_and(|stored| is_escaped_key(key, stored));
+    if has_escape(key) { fields.iter().position(reads) } else { None }
 }
 
 struct Walk<'w> {
     keys: Keys,
+    /// Nothing has been entered yet: of the object that comes next, what follows the last selected field is of no use.
+    is_outside: bool,
     out: &'w mut Vec<u8>,
     trail: &'w mut Trail,
 }
@@ -175,6 +177,7 @@ impl Walk<'_> {
         scan: &mut Scan<'_>,
         place: Place<'_>,
     ) -> Result<(), Fault> {
+        self.is_outside = false;
         self.out.push(b'[');
         let mut more = scan.enter(b']')?;
         let mut index = 0;
@@ -190,8 +193,11 @@ impl Walk<'_> {
     }
 
     fn object<'d>(&mut self, object: &DocumentObject, scan: &mut Scan<'d>, path: &Path<'_>) -> Result<(), Fault> {
+        let is_outermost = std::mem::replace(&mut self.is_outside, false);
         let fields = &object.fields;
         let mut seen: Seen<'d> = smallvec![None; fields.len()];
+        // Fields whose key may still come.
+        let mut open = fields.iter().filter(|field| stored_key(field).is_some()).count();
         self.out.push(b'{');
         // The fields before this one have been written.
         let mut next = 0;
@@ -205,6 +211,7 @@ impl Walk<'_> {
                 }
                 Some(found) => {
                     hint = found + 1;
+                    open -= usize::from(seen[found].is_none());
                     if self.keys == Keys::Unique {
                         next = self.write_known(object, next, &seen, path)?;
                     }
@@ -218,6 +225,9 @@ impl Walk<'_> {
                         seen[found] = Some(scan.value()?);
                     }
                 }
+            }
+            if open == 0 && is_outermost && self.keys == Keys::Unique {
+                break;
             }
             more = scan.another(b'}')?;
         }
