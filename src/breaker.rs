@@ -5,6 +5,7 @@
 //! reports about is given back, so that a breaker is never stuck.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,11 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Breakers by name: those of one configuration, none of which is ever added or removed.
 #[derive(Debug, Default)]
-pub struct Breakers(HashMap<Arc<str>, Mutex<Breaker>>);
+pub struct Breakers {
+    all: HashMap<Arc<str>, Mutex<Breaker>>,
+    /// How many are not closed.
+    unwell: AtomicUsize,
+}
 
 /// The right to try. To drop it without a word gives it back.
 #[derive(Debug)]
@@ -54,6 +59,7 @@ pub struct Permit<'b> {
     /// `None` where nothing is guarded.
     breaker: Option<&'b Mutex<Breaker>>,
     epoch: u64,
+    unwell: &'b AtomicUsize,
 }
 
 // === impl Breaker ===
@@ -158,24 +164,31 @@ impl Refused {
 
 impl Breakers {
     pub fn new(all: impl IntoIterator<Item = (Arc<str>, Thresholds)>) -> Breakers {
-        Breakers(all.into_iter().map(|(name, thresholds)| (name, Mutex::new(Breaker::new(thresholds)))).collect())
+        let all = all.into_iter().map(|(name, thresholds)| (name, Mutex::new(Breaker::new(thresholds))));
+        Breakers { all: all.collect(), unwell: AtomicUsize::new(0) }
     }
 
     /// Asks to be let through; what has no breaker always is.
     pub fn admit(&self, name: &str, now: Instant) -> Result<Permit<'_>, Refused> {
-        let Some(breaker) = self.0.get(name) else { return Ok(Permit { breaker: None, epoch: 0 }) };
+        let unwell = &self.unwell;
+        let Some(breaker) = self.all.get(name) else { return Ok(Permit { breaker: None, epoch: 0, unwell }) };
         let epoch = lock(breaker).admit(now)?;
-        Ok(Permit { breaker: Some(breaker), epoch })
+        Ok(Permit { breaker: Some(breaker), epoch, unwell })
     }
 
     /// For how long nothing of this name will be let through.
     pub fn open(&self, name: &str, now: Instant) -> Option<Refused> {
-        self.0.get(name).and_then(|breaker| lock(breaker).open(now))
+        self.all.get(name).and_then(|breaker| lock(breaker).open(now))
+    }
+
+    /// Whether everything is let through; as it is nearly always, this is asked first.
+    pub fn are_closed(&self) -> bool {
+        self.unwell.load(Ordering::Relaxed) == 0
     }
 
     /// Every breaker with its state, in no order.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, Condition)> {
-        self.0.iter().map(|(name, breaker)| (&**name, lock(breaker).condition()))
+        self.all.iter().map(|(name, breaker)| (&**name, lock(breaker).condition()))
     }
 }
 
@@ -202,7 +215,13 @@ impl Permit<'_> {
         let mut breaker = lock(breaker);
         let before = breaker.condition();
         report(&mut breaker, self.epoch);
-        breaker.condition() == expected && before != expected
+        let after = breaker.condition();
+        match (before == Condition::Closed, after == Condition::Closed) {
+            (true, false) => drop(self.unwell.fetch_add(1, Ordering::Relaxed)),
+            (false, true) => drop(self.unwell.fetch_sub(1, Ordering::Relaxed)),
+            (true, true) | (false, false) => {}
+        }
+        after == expected && before != expected
     }
 }
 
@@ -252,6 +271,26 @@ mod tests {
         assert_eq!(breaker.open(now + Duration::from_millis(500)), Some(refused));
         assert_eq!(breaker.open(secs(now, 30)), None, "it is time for a probe");
         assert_eq!(breaker.admit(secs(now, 29)).unwrap_err().retry_after_secs(), 1);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_counted() {
+        let breakers = Breakers::new([("one".into(), THRESHOLDS), ("other".into(), THRESHOLDS)]);
+        let now = Instant::now();
+        for name in ["one", "other"] {
+            for left in (0..3).rev() {
+                let opened = breakers.admit(name, now).unwrap().failed(now);
+                assert_eq!((opened, breakers.open(name, now).is_some()), (left == 0, left == 0));
+            }
+            assert!(!breakers.are_closed());
+        }
+        for name in ["one", "other"] {
+            assert!(!breakers.are_closed());
+            let later = secs(now, 30);
+            assert!(!breakers.admit(name, later).unwrap().succeeded());
+            assert!(breakers.admit(name, later).unwrap().succeeded());
+        }
+        assert!(breakers.are_closed());
     }
 
     #[test]

@@ -2,13 +2,9 @@
 
 use std::time::Instant;
 
-use serde_json::Value as Json;
-
 use crate::breaker::Refused;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result, Stage};
-use crate::intent::selection::TYPENAME;
-use crate::intent::value::in_object;
 
 /// What a result says about the health of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,20 +39,39 @@ pub async fn guarded<T>(engine: &Engine, entity: &str, ask: impl Future<Output =
     result
 }
 
-/// Why none of these representations is answered, once for each type, where the breakers of all types that they name
-/// are open. It is told before anything else is looked at: this is the time to do as little as possible.
-pub fn all_open(engine: &Engine, representations: &[Json]) -> Option<Vec<Error>> {
-    let now = Instant::now();
-    let mut names: Vec<&str> = Vec::new();
-    let mut errors = Vec::new();
-    for representation in representations {
-        let name = in_object(representation.as_object()?, TYPENAME)?.as_str()?;
-        if !names.contains(&name) {
-            errors.push(refusal(name, engine.breakers().open(name, now)?));
-            names.push(name);
-        }
+/// Whether all entities that a request names are left alone at the moment. It is found out before anything else is
+/// looked at: this is the time to do as little as possible.
+pub struct LeftAlone<'a> {
+    engine: &'a Engine,
+    now: Instant,
+    names: Vec<String>,
+    errors: Vec<Error>,
+}
+
+// === impl LeftAlone ===
+
+impl<'a> LeftAlone<'a> {
+    /// `None` where nothing is left alone, as it is nearly always.
+    pub fn of(engine: &'a Engine) -> Option<LeftAlone<'a>> {
+        let unwell = || LeftAlone { engine, now: Instant::now(), names: Vec::new(), errors: Vec::new() };
+        (!engine.breakers().are_closed()).then(unwell)
     }
-    Some(errors).filter(|errors| !errors.is_empty())
+
+    /// Whether an entity of this name is left alone as well.
+    pub fn has(&mut self, name: &str) -> bool {
+        if self.names.iter().any(|known| known == name) {
+            return true;
+        }
+        let Some(refused) = self.engine.breakers().open(name, self.now) else { return false };
+        self.errors.push(refusal(name, refused));
+        self.names.push(name.to_owned());
+        true
+    }
+
+    /// Why, once for each entity.
+    pub fn into_errors(self) -> Vec<Error> {
+        self.errors
+    }
 }
 
 fn refusal(entity: &str, refused: Refused) -> Error {

@@ -49,6 +49,11 @@ impl Wanted {
         self.0.insert(entity.name.clone(), WantedType { forms, required });
     }
 
+    /// Whether anything is asked of a type.
+    pub fn has(&self, type_name: &str) -> bool {
+        self.0.contains_key(type_name)
+    }
+
     pub(super) fn of(&self, type_name: &str) -> Option<&WantedType> {
         self.0.get(type_name)
     }

@@ -44,6 +44,8 @@ struct Watched {
     began: Instant,
     endpoint: OnceLock<Arc<Endpoint>>,
     asks_several: AtomicBool,
+    /// It was not looked at.
+    is_refused_early: AtomicBool,
     codes: AtomicU32,
     /// What its span is called, where that was found out.
     name: OnceLock<String>,
@@ -73,6 +75,7 @@ impl Observer {
             began: Instant::now(),
             endpoint: OnceLock::new(),
             asks_several: AtomicBool::new(false),
+            is_refused_early: AtomicBool::new(false),
             codes: AtomicU32::new(0),
             name: OnceLock::new(),
             status: AtomicU16::new(0),
@@ -152,6 +155,13 @@ impl Observer {
     pub fn failed(&self, code: Code) {
         if let Some(watched) = &self.0 {
             watched.codes.fetch_or(Codes::bit(code), Ordering::Relaxed);
+        }
+    }
+
+    /// It is turned away at once, as many others are at such a time.
+    pub fn refused_early(&self) {
+        if let Some(watched) = &self.0 {
+            watched.is_refused_early.store(true, Ordering::Relaxed);
         }
     }
 
@@ -252,8 +262,9 @@ impl Drop for Watched {
                 )
             };
         }
-        // What went well is told to who asks for it: a line for each costs more than many an answer.
-        if codes.0 == 0 { line!(debug) } else { line!(info) }
+        // What went well is told to who asks for it: a line for each costs more than many an answer. So is what comes
+        // in great numbers when there is too much to do already; metrics count it.
+        if codes.0 == 0 || *self.is_refused_early.get_mut() { line!(debug) } else { line!(info) }
     }
 }
 

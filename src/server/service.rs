@@ -192,6 +192,7 @@ async fn route(
         Status::Unready(_) => return nothing(path, config),
     };
     if let Err(error) = service.admits(peer) {
+        observer.refused_early();
         let turned_away = TurnedAway { error, challenge: None };
         return turn_away(service.faces.whole(), wire, &parts.headers, turned_away, id);
     }

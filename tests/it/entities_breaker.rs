@@ -70,6 +70,8 @@ fn check_open(reply: &Reply) {
     assert!((1..=2).contains(&secs), "{secs}");
     assert_eq!(answer["errors"][0]["extensions"]["retryAfter"], secs);
     assert!(answer.get("data").is_none(), "{answer}");
+    // Once for all that are asked for, if they are of one type.
+    assert_eq!((answer["errors"].as_array().unwrap().len(), &answer["errors"][0]["path"]), (1, &json!(["_entities"])));
 }
 
 /// Asks until the breaker is closed.

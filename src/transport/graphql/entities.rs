@@ -10,11 +10,10 @@ use super::variables::Given;
 use crate::error::{Code, Error, Stage};
 use crate::federation::batch::{EntityBatch, JsonRows};
 use crate::federation::collected::Collected;
-use crate::federation::guarded::all_open;
 use crate::intent::value::Values;
 use crate::observe::ENTITIES;
 use crate::schema::name::Name;
-use crate::transport::body::{Budget, Chunks};
+use crate::transport::body::Budget;
 use crate::transport::entities::list;
 
 impl Exchange<'_> {
@@ -36,9 +35,6 @@ impl Exchange<'_> {
             let count = representations.len();
             let message = format!("{count} representations are more than {max} ([federation] max_representations)");
             return self.failed(root, &Error::new(Stage::Decode, Code::TooComplex, message).at("representations"));
-        }
-        if let Some(errors) = all_open(self.engine, &representations) {
-            return self.none_answered(root, representations.len(), &errors);
         }
         let schema = self.engine.schema_for(self.caller);
         let arguments = |name: &Name, values: &mut Values| asked.arguments(&schema, name, given, values);
@@ -68,20 +64,5 @@ impl Exchange<'_> {
             errors.push(mismatch_error(&mismatch, &root.key, root.location, self.id));
         }
         Answer { value: Some(value), errors, open_secs: answered.all_open() }
-    }
-
-    /// Nothing for each of so many representations, for the same reasons.
-    fn none_answered(&self, root: &Root, count: usize, errors: &[Error]) -> Answer {
-        self.caller.observer().failed(Code::CircuitBreakerOpen);
-        let mut value = Chunks::default();
-        value.push(b"[");
-        for index in 0..count {
-            value.push(if index > 0 { b",null" } else { b"null" });
-        }
-        value.push(b"]");
-        let open_secs = errors.iter().filter_map(|error| error.retry_after_secs).min();
-        let path = || vec![Json::String(root.key.to_string())];
-        let errors = errors.iter().map(|error| GraphqlError::of(error, path(), root.location, self.id));
-        Answer { value: Some(value), errors: errors.collect(), open_secs }
     }
 }

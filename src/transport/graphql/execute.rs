@@ -73,6 +73,10 @@ impl Exchange<'_> {
         let root_type = self.root_type(&operation.definition)?;
         let sources = &document.executable.sources;
         let sent = request.variables.as_deref();
+        let roots = operation.always.get();
+        if let Some(failure) = roots.and_then(|roots| self.left_alone(roots, &operation.variables, sent)) {
+            return Err(failure);
+        }
         let given = coerce_variables(&operation.variables, sent, &self.graphql.accepted, sources)?;
         let kept;
         let roots: &[Root] = if operation.conditions.is_empty() {

@@ -385,6 +385,14 @@ impl Template {
 // === impl EntityRoot ===
 
 impl EntityRoot {
+    /// The position of the variable that holds the representations.
+    pub fn variable(&self) -> Option<usize> {
+        match &self.representations {
+            Some(Template::Variable(position)) => Some(*position),
+            Some(Template::Constant(_) | Template::List(_) | Template::Object(_)) | None => None,
+        }
+    }
+
     /// The representations of one request; a single one stands for a list of one.
     pub fn representations<'t>(&'t self, given: &'t Given) -> Cow<'t, [Json]> {
         match self.representations.as_ref().and_then(|template| template.value(given)) {

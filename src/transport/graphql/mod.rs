@@ -10,6 +10,7 @@ mod entities;
 mod execute;
 mod forms;
 mod hints;
+mod left_alone;
 pub mod page;
 mod request;
 mod respond;
