@@ -17,7 +17,7 @@ use self::leaf::Write;
 use self::wire::{WireType, bytes, close, close_for, integer, open, open_for};
 use super::json::{self, NULL_FIELD, NULL_ITEM, records};
 use super::trail::{Path, Place, Trail};
-use super::{Columns, Fault, Stop, connection, pg};
+use super::{Columns, Fault, Row, Stop, columns, connection, pg};
 use crate::plan::shape::{self, PageInfoNode};
 use crate::schema::name::Name;
 
@@ -40,6 +40,17 @@ pub fn message(layout: &Layout, columns: &Columns<'_>, out: &mut Vec<u8>, trail:
             tag.put(out);
             integer(pg::int8(count)?, out);
             Ok(())
+        }
+    }
+}
+
+/// As [`message`], of a row as it came.
+#[inline]
+pub fn row(layout: &Layout, row: &Row, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
+    match &layout.root {
+        Root::Object(message) if message.is_plain => plain(message, row, out, trail),
+        Root::Object(_) | Root::Document { .. } | Root::Connection(_) | Root::Count(_) => {
+            self::message(layout, &columns(row), out, trail)
         }
     }
 }
@@ -81,9 +92,32 @@ pub fn item(
     out: &mut Vec<u8>,
     trail: &mut Trail,
 ) -> Result<(), Stop> {
+    within(tag, room, out, |out| message(layout, columns, out, trail))
+}
+
+/// As [`item`], of a row as it came.
+#[inline]
+pub fn row_item(
+    tag: Tag,
+    room: &mut LengthRoom,
+    layout: &Layout,
+    row: &Row,
+    out: &mut Vec<u8>,
+    trail: &mut Trail,
+) -> Result<(), Stop> {
+    within(tag, room, out, |out| self::row(layout, row, out, trail))
+}
+
+#[inline]
+fn within(
+    tag: Tag,
+    room: &mut LengthRoom,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Stop>,
+) -> Result<(), Stop> {
     tag.put(out);
     let start = open_for(room.0, out);
-    message(layout, columns, out, trail)?;
+    write(out)?;
     room.0 = close_for(start, room.0, out);
     Ok(())
 }
@@ -114,6 +148,26 @@ pub fn text(number: u32, text: &str, out: &mut Vec<u8>) {
 pub fn flag(number: u32, out: &mut Vec<u8>) {
     Tag::new(number, WireType::Varint).put(out);
     out.push(1);
+}
+
+/// Writes a message whose fields are the columns of a row, one after the other: each is read where it is written.
+fn plain(message: &Message, row: &Row, out: &mut Vec<u8>, trail: &mut Trail) -> Result<(), Stop> {
+    let mut values = row.columns();
+    for field in &message.fields {
+        let Node::Leaf { write, .. } = &field.node else { return Err(Stop::Stale) };
+        let written = match values.next() {
+            Some(Some(raw)) => leaf(field, write, raw, out),
+            Some(None) if field.shape.nullable => Ok(()),
+            Some(None) => Err(Fault::Null),
+            None => Err(Fault::Malformed),
+        };
+        match written {
+            Ok(()) => {}
+            Err(Fault::Null) if field.shape.nullable => {}
+            Err(fault) => return Err(refused(fault, message, field, &columns(row), &Path::ROW, trail)),
+        }
+    }
+    if values.next().is_some() { Err(Stop::Stale) } else { Ok(()) }
 }
 
 /// Writes the fields of a message from the columns of a row or a record.

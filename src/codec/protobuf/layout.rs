@@ -33,6 +33,8 @@ pub(super) struct Message {
     pub type_name: Name,
     pub wires: Box<[Wire]>,
     pub fields: Box<[Field]>,
+    /// Each column is one field, in the same order.
+    pub is_plain: bool,
 }
 
 #[derive(Debug)]
@@ -154,7 +156,10 @@ impl Builder<'_> {
             let name = message_name(&object.type_name);
             fields.extend(self.field(&name, field)?);
         }
-        Ok(Message { type_name: object.type_name.clone(), wires: object.columns.clone().into(), fields: fields.into() })
+        let is_next = |(at, field): (usize, &Field)| matches!(&field.node, Node::Leaf { column, .. } if *column == at);
+        let is_plain = fields.len() == object.columns.len() && fields.iter().enumerate().all(is_next);
+        let (type_name, wires) = (object.type_name.clone(), object.columns.clone().into());
+        Ok(Message { type_name, wires, fields: fields.into(), is_plain })
     }
 
     /// `None` for what is never there.

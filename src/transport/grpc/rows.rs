@@ -133,12 +133,11 @@ impl Messages {
     fn row(&mut self, row: &codec::Row) -> Result<()> {
         self.trail.at_row(Some(self.read));
         self.read += 1;
-        let columns = codec::columns(row);
         let out = &mut self.buffer;
         match self.packing {
             Packing::Single => {
                 let start = frame::open(out);
-                let written = protobuf::message(&self.layout, &columns, out, &mut self.trail);
+                let written = protobuf::row(&self.layout, row, out, &mut self.trail);
                 let closed = match written {
                     Ok(()) => frame::close(start, self.encoding, self.bytes_max, out),
                     Err(stop) => Err(stopped(stop, &self.trail)),
@@ -151,7 +150,7 @@ impl Messages {
             Packing::Pages { rows: rows_max, items } => {
                 let page = *self.page.get_or_insert_with(|| Page { start: frame::open(out), rows: 0 });
                 let row_start = out.len();
-                protobuf::item(items, &mut self.room, &self.layout, &columns, out, &mut self.trail)
+                protobuf::row_item(items, &mut self.room, &self.layout, row, out, &mut self.trail)
                     .map_err(|stop| stopped(stop, &self.trail))?;
                 if page.rows > 0 && out.len() - page.start - HEADER_BYTES > self.bytes_max {
                     // One row too many: it begins the next page.
@@ -187,7 +186,7 @@ pub async fn single(rows: &mut Rows, layout: &Layout, encoding: Encoding, bytes_
     let Some(row) = rows.next().await.transpose()? else { return Ok(None) };
     let (mut out, mut trail) = (Vec::with_capacity(512), Trail::default());
     let start = frame::open(&mut out);
-    let written = protobuf::message(layout, &codec::columns(&row), &mut out, &mut trail);
+    let written = protobuf::row(layout, &row, &mut out, &mut trail);
     // The end of the statement, without which the connection would be taken for a deserted one.
     while rows.next().await.transpose()?.is_some() {}
     written.map_err(|stop| stopped(stop, &trail))?;
