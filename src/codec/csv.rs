@@ -41,7 +41,11 @@ pub fn row(
         out.extend_from_slice(if first { b"" } else { b"," });
         first = false;
         match (content(value), value) {
-            (Some(text), _) => cell(&unescaped(text)?, out),
+            (Some(text), _) => match unescaped(text) {
+                Ok(text) => cell(&text, out),
+                // It has no other form than that of JSON.
+                Err(_) => quoted(value, out),
+            },
             (None, b"null") => {}
             (None, [b'{' | b'[', ..]) => quoted(value, out),
             (None, plain) => out.extend_from_slice(plain),

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::Fault;
 use super::json_text::equal;
 use super::pg::Malformed;
 
@@ -18,13 +19,14 @@ pub(super) struct Scan<'d> {
     at: usize,
 }
 
-/// The text within a string's quotes as characters; borrowed when it holds no escapes.
-pub(super) fn unescaped(content: &[u8]) -> Step<Cow<'_, [u8]>> {
+/// The text within a string's quotes as characters; borrowed when it holds no escapes. A `json` may hold one half of a
+/// surrogate pair, which is no character.
+pub(super) fn unescaped(content: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
     if memchr::memchr(b'\\', content).is_none() {
         return Ok(Cow::Borrowed(content));
     }
     let quoted = [b"\"", content, b"\""].concat();
-    let text: String = serde_json::from_slice(&quoted).map_err(|_| Malformed)?;
+    let text: String = serde_json::from_slice(&quoted).map_err(|_| Fault::Misfit)?;
     Ok(Cow::Owned(text.into_bytes()))
 }
 

@@ -399,6 +399,8 @@ fn what_cannot_be_written_is_told() {
         ),
         ("at", Family::Jsonb, Scalar::DateTime, Some(json("\"infinity\"")), "\"infinity\" does not fit DateTime"),
         ("id", Family::Text, Scalar::Uuid, Some(b"x".to_vec()), "\"x\" does not fit UUID"),
+        ("text", Family::Json, Scalar::String, Some(br#""\ud800""#.to_vec()), r#""\ud800" does not fit String"#),
+        ("json", Family::Json, Scalar::Json, Some(br#"["\ud800"]"#.to_vec()), r#"["\ud800"] does not fit Json"#),
         ("int", Family::Int4, Scalar::Int, Some(vec![0]), "Stale"),
     ] {
         assert_eq!(one(name, family, scalar, raw.as_deref()).unwrap_err(), reason, "{name} {family:?}");
