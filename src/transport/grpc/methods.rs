@@ -135,7 +135,7 @@ impl Methods {
         let mut all = Vec::with_capacity(1 + prepared.sites.len());
         let root = query.arguments.values().map(|argument| (argument, given.get(&*argument.name).map(Cow::Borrowed)));
         for (argument, value) in root.clone() {
-            if value.is_none() {
+            if value.is_none_or(|value| value.as_str() == Some("")) {
                 required(schema, argument)?;
             }
         }
