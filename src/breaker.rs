@@ -284,9 +284,12 @@ mod tests {
             }
             assert!(!breakers.are_closed());
         }
+        // A probe that fails, and one that is given back.
+        assert!(breakers.admit("one", secs(now, 30)).unwrap().failed(secs(now, 30)));
+        drop(breakers.admit("other", secs(now, 30)).unwrap());
         for name in ["one", "other"] {
             assert!(!breakers.are_closed());
-            let later = secs(now, 30);
+            let later = secs(now, 60);
             assert!(!breakers.admit(name, later).unwrap().succeeded());
             assert!(breakers.admit(name, later).unwrap().succeeded());
         }

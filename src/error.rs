@@ -218,6 +218,17 @@ impl Error {
         }
     }
 
+    /// The same for another of those that were asked for together.
+    pub fn again(&self) -> Error {
+        let again = Error {
+            hint: self.hint.clone(),
+            duplicate: self.duplicate,
+            retry_after_secs: self.retry_after_secs,
+            ..Error::new(self.stage, self.code, self.message.clone())
+        };
+        again.because(self.cause.as_ref().map(ToString::to_string).unwrap_or_default())
+    }
+
     pub fn at(mut self, argument: impl Into<String>) -> Self {
         self.argument = Some(argument.into());
         self

@@ -307,6 +307,25 @@ fn order() -> Document {
     ))
 }
 
+/// Of jsonb, nothing is read behind the last field; what stands in between may be anything.
+#[test]
+fn documents_are_read_as_far_as_they_are_asked_for() {
+    let number = || Document::Scalar(Scalar::Int);
+    let inner = Document::Object(document("In", vec![stored("a", "a", number())]));
+    let fields = vec![stored("a", "a", number()), stored("b!", "b", number()), stored("in", "in", inner)];
+    let value = Document::Object(document("Out", fields));
+    let expected = r#"{"a":1,"b":2,"in":{"a":3}}"#;
+    for text in [
+        r#"{"a": 1, "b": 2, "in": {"a": 3, "z": 4}, "z": [{"a": 5}, "}"]}"#,
+        r#"{"z": {"a": 5, "b": 6}, "in": {"z": "}", "a": 3, "b": 7}, "b": 2, "a": 1, "zz": {"a": 8}}"#,
+        r#"{"b": 2, "x": "\"", "\u0061": 1, "in": {"a": 3}}"#,
+    ] {
+        check_document(value.clone(), text, Ok(expected), &[]);
+    }
+    let missing = r#"{"a":1,"b":2,"in":null}"#;
+    check_document(value, r#"{"b": 2, "a": 1, "i": 9}"#, Ok(missing), &[]);
+}
+
 #[test]
 fn documents_are_projected() {
     let whole = r#"{"kind":"Order","total":1.50,"items":[{"sku":"a","qty":3},{"sku":"b","qty":null}],"note":null,"id":"7","sameId":7,"color":"RED","meta":{"k": [1, null]}}"#;

@@ -106,7 +106,7 @@ impl ViewExecutor {
                     open.push(middle..part.end);
                     open.push(part.start..middle);
                 }
-                Err(error) => called.extend(part.map(|_| Called::failed(again(&error)))),
+                Err(error) => called.extend(part.map(|_| Called::failed(error.again()))),
             }
         }
         Ok(called)
@@ -192,17 +192,6 @@ impl Outcome {
         }
         Ok(Outcome { statement: shown, rows: Rows::kept(rows), changes, pending: None })
     }
-}
-
-/// The same error for another call.
-fn again(error: &Error) -> Error {
-    Error {
-        hint: error.hint.clone(),
-        duplicate: error.duplicate,
-        retry_after_secs: error.retry_after_secs,
-        ..Error::new(error.stage, error.code, error.message.clone())
-    }
-    .because(error.cause.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
 /// Between half and the whole of a time that doubles.

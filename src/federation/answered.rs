@@ -33,6 +33,9 @@ pub(super) enum Place {
     Refused(Box<Error>),
 }
 
+/// Errors of one group that are logged, where keys fail one by one.
+const FAILURES_MAX: usize = 10;
+
 // === impl Answered ===
 
 impl Answered {
@@ -88,8 +91,17 @@ impl Answered {
     }
 
     /// Why there is nothing at all: every statement failed, and not for what their keys are.
-    pub fn into_failure(mut self) -> std::result::Result<Answered, Error> {
-        let has_failed = |group: &Result<Encoded>| group.as_ref().is_err_and(|error| !is_refusal(error));
+    pub fn into_failure(self) -> std::result::Result<Answered, Error> {
+        self.unless_of_keys(|error| may_be_of_a_key(error) && error.code != Code::Internal)
+    }
+
+    /// Why a stream ends that has asked for these: as [`Answered::into_failure`], unless the next keys may do better.
+    pub fn into_end(self) -> std::result::Result<Answered, Error> {
+        self.unless_of_keys(may_be_of_a_key)
+    }
+
+    fn unless_of_keys(mut self, is_of_keys: impl Fn(&Error) -> bool) -> std::result::Result<Answered, Error> {
+        let has_failed = |group: &Result<Encoded>| group.as_ref().is_err_and(|error| !is_of_keys(error));
         let is_failed = !self.groups.is_empty() && self.groups.iter().all(has_failed);
         match is_failed.then(|| self.groups.swap_remove(0)) {
             Some(Err(error)) => Err(error),
@@ -97,10 +109,11 @@ impl Answered {
         }
     }
 
-    /// Why statements failed, each once.
+    /// Why statements failed, each once, as far as a log needs to know.
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
         self.groups.iter().flat_map(|group| {
             let of_some = group.iter().flat_map(|encoded| encoded.failed.iter().map(|(_, error)| error));
+            let of_some = of_some.take(FAILURES_MAX);
             group.as_ref().err().into_iter().chain(of_some)
         })
     }
@@ -139,10 +152,11 @@ impl Answered {
     }
 }
 
-/// Whether a statement was refused for the values that it was given.
-fn is_refusal(error: &Error) -> bool {
-    error.stage == Stage::Execute
-        && matches!(error.code, Code::InvalidArgument | Code::ValidationFailed | Code::NotFound | Code::Conflict)
+/// Whether a statement may have failed for what one of its keys holds, so that others, without it, do not. What fails
+/// alike for all of them is said by other codes: nothing may be read, the database is not there, the time is over.
+pub(super) fn may_be_of_a_key(error: &Error) -> bool {
+    let codes = [Code::InvalidArgument, Code::ValidationFailed, Code::NotFound, Code::Conflict, Code::Internal];
+    error.stage == Stage::Execute && codes.contains(&error.code) && !error.stale && !error.lost_connection
 }
 
 // === impl Place ===

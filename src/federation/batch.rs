@@ -2,7 +2,7 @@
 //! the order of the representations.
 //!
 //! A key that stands several times is asked once. A representation that cannot be understood costs
-//! nobody else's answer.
+//! nobody else's answer, nor does one for which the statement fails: more statements find it.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -10,14 +10,14 @@ use std::time::Instant;
 use futures_util::{FutureExt, StreamExt};
 use tracing::Instrument;
 
-use super::answered::Answered;
+use super::answered::{Answered, may_be_of_a_key};
 use super::collected::Collected;
 use super::encoded::Encoded;
 use super::group::{Group, Known};
 use super::guarded::guarded;
 use crate::auth::Caller;
 use crate::codec::key::key;
-use crate::codec::{Columns, Shape, Stop, Trail, columns, json};
+use crate::codec::{Columns, MISMATCHES_MAX, Shape, Stop, Trail, columns, json};
 use crate::engine::{Engine, Outcome, Pace, REBINDS_MAX};
 use crate::error::{Code, Error, Result, Stage};
 use crate::intent::value::Values;
@@ -27,8 +27,10 @@ use crate::schema::name::Name;
 /// Statements of one batch that hold a connection at the same time.
 const STATEMENTS_AT_ONCE: usize = 4;
 
-/// Statements by which the keys are found that make one fail; what fails when there are no more fails whole.
-const HALVES_MAX: usize = 256;
+/// Parts that are asked for, to find the keys that make a statement fail.
+const PARTS_MAX: usize = 256;
+/// Keys that fail alone while nothing is answered: so many, and it is no matter of keys.
+const ALONE_MAX: usize = 8;
 
 /// What a representation may take of a body: a body of them may be longer than others by that much for each.
 pub const REPRESENTATION_BYTES: usize = 512;
@@ -118,16 +120,19 @@ impl<E: Encoding> EntityBatch<'_, E> {
 
     /// The rows of a group.
     async fn group(&self, group: Group<'_>) -> Result<Encoded> {
+        let began = Instant::now();
         self.caller.observer().batch(group.type_name(), group.len());
         let (form, lists) = (group.form.clone(), group.lists());
         let type_name = group.type_name();
         let (mut values, known) = group.into_values();
         let arguments = (self.arguments)(type_name, &mut values)?;
         let keys = Keys { intent: Intent::Read(Read { form, arguments, values }), lists, known };
-        let mut encoded = Encoded::new(keys.known.count);
-        let all = 0..keys.known.count;
-        match self.some(&keys, all.clone(), &mut encoded).await {
-            Err(error) if may_be_of_one(&error, &all) => self.halved(&keys, error, &mut encoded).await?,
+        let count = keys.known.count;
+        let mut encoded = Encoded::new(count);
+        match self.some(&keys, 0..count, &mut encoded).await {
+            Err(error) if count > 1 && may_be_of_a_key(&error) => {
+                self.halved(&keys, error, began, &mut encoded).await?;
+            }
             result => result?,
         }
         Ok(encoded)
@@ -135,28 +140,32 @@ impl<E: Encoding> EntityBatch<'_, E> {
 
     /// Each half by itself when the whole has failed, until the keys that make it fail stand alone. A function that
     /// computes a field can refuse one representation, and a view can fail for one row.
-    async fn halved(&self, keys: &Keys, whole: Error, encoded: &mut Encoded) -> Result<()> {
+    async fn halved(&self, keys: &Keys, whole: Error, began: Instant, encoded: &mut Encoded) -> Result<()> {
         // Half of the time: what has been found until then is not to be lost with what has not.
-        let began = Instant::now();
         let patience = self.engine.entity_timeout() / 2;
-        let mut asked = 0;
+        let (mut asked, mut answered) = (0, 0);
         let mut open = Vec::from(halves(0..keys.known.count));
         while let Some(part) = open.pop() {
+            // Their rows have come before the error.
+            if part.clone().all(|at| !encoded.is_missing(at)) {
+                continue;
+            }
+            if asked >= PARTS_MAX || began.elapsed() >= patience {
+                encoded.failed.push((part, whole.again()));
+                continue;
+            }
             asked += 1;
             match self.some(keys, part.clone(), encoded).await {
-                Ok(()) => {}
-                Err(error)
-                    if may_be_of_one(&error, &part)
-                        && asked + open.len() < HALVES_MAX
-                        && began.elapsed() < patience =>
-                {
-                    open.extend(halves(part));
-                }
+                Ok(()) => answered += 1,
+                Err(error) if !may_be_of_a_key(&error) => return Err(error),
+                Err(_) if part.len() > 1 => open.extend(halves(part)),
                 Err(error) => encoded.failed.push((part, error)),
             }
+            if answered == 0 && encoded.bytes() == 0 && encoded.failed.len() > ALONE_MAX {
+                return Err(whole);
+            }
         }
-        let failed: usize = encoded.failed.iter().map(|(keys, _)| keys.len()).sum();
-        if failed == keys.known.count { Err(whole) } else { Ok(()) }
+        Ok(())
     }
 
     /// The rows of some keys; anew when they are of another shape than planned.
@@ -184,6 +193,22 @@ impl<E: Encoding> EntityBatch<'_, E> {
 
     /// Writes the rows of the keys from `first` on.
     async fn rows(&self, outcome: Outcome, keys: &Keys, first: usize, encoded: &mut Encoded) -> Result<()> {
+        let mut trail = Trail::default();
+        let written = self.written(outcome, keys, first, encoded, &mut trail).await;
+        // However it has ended: what is written stays.
+        encoded.mismatches.extend(trail.into_mismatches());
+        encoded.mismatches.truncate(MISMATCHES_MAX);
+        written
+    }
+
+    async fn written(
+        &self,
+        outcome: Outcome,
+        keys: &Keys,
+        first: usize,
+        encoded: &mut Encoded,
+        trail: &mut Trail,
+    ) -> Result<()> {
         let mut layout = self.encoding.layout(&outcome)?;
         let (statement, mut rows) = outcome.into_parts();
         let shape = statement.shape();
@@ -191,7 +216,6 @@ impl<E: Encoding> EntityBatch<'_, E> {
             return Err(Error::new(Stage::Encode, Code::Internal, "entities were asked for without a key"));
         };
         let bytes_max = self.bytes_max.min(Encoded::BYTES_MAX);
-        let mut trail = Trail::default();
         while let Some(row) = rows.next().await.transpose()? {
             let columns = columns(&row);
             let found = key(lookup, &columns).map_err(|_| stale())?;
@@ -200,14 +224,13 @@ impl<E: Encoding> EntityBatch<'_, E> {
                 continue;
             }
             trail.at_row(Some(at));
-            let written = encoded.put(at, |out| self.encoding.row(&mut layout, shape, &columns, out, &mut trail));
+            let written = encoded.put(at, |out| self.encoding.row(&mut layout, shape, &columns, out, trail));
             written.map_err(|_| stale())?;
             if encoded.bytes() > bytes_max {
                 let message = format!("the entities take more than {bytes_max} bytes; ask for fewer");
                 return Err(Error::new(Stage::Encode, Code::TooComplex, message));
             }
         }
-        encoded.mismatches.extend(trail.into_mismatches());
         Ok(())
     }
 }
@@ -232,11 +255,6 @@ impl Keys {
             mutate @ Intent::Mutate(_) => mutate.clone(),
         }
     }
-}
-
-/// Whether fewer keys may do better: a value of one of them, and nothing that is the same for all, may have failed.
-fn may_be_of_one(error: &Error, keys: &Range<usize>) -> bool {
-    keys.len() > 1 && error.stage == Stage::Execute && error.is_of_one()
 }
 
 fn halves(keys: Range<usize>) -> [Range<usize>; 2] {

@@ -84,7 +84,7 @@ struct Misfit {
     reason: String,
 }
 
-/// A function that met a value of another type would fail for the whole batch.
+/// A function that met a value of another type would fail, in words of its own and with the statement.
 fn stored_form(schema: &Schema, ty: &TypeRef, value: &Json) -> Result<Json, Misfit> {
     let misfit = |reason: String| Misfit { path: Vec::new(), reason };
     if value.is_null() {

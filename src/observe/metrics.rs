@@ -388,7 +388,7 @@ impl Collector for Metrics {
         family("fraiseql_pool_acquire_seconds", help, MetricType::Histogram, &mut |family| {
             self.acquired.encode(family, PER_SECOND)
         })?;
-        let help = "Keys of entities that were asked with one statement";
+        let help = "Keys of entities that were asked for together";
         family("fraiseql_entity_batch_size", help, MetricType::Histogram, &mut |mut family| {
             let mut entities: Vec<_> = endpoints.entities.iter().collect();
             entities.sort_by(|one, other| one.0.cmp(other.0));

@@ -133,9 +133,39 @@ async fn what_a_function_refuses() {
     assert_eq!(answer["errors"], json!(expected));
     assert_eq!((&answer["data"][7], &answer["data"][9]), (&Json::Null, &json!({"average": 9, "rank": 180})));
 
-    // Refused for everybody, it is refused as a whole.
-    let (data, errors) = ask(&api, json!([with(1, 1, 0), with(2, 2, 0)])).await;
-    assert_eq!((data, errors.len()), (json!([null, null]), 2));
+    // Each for a reason of its own; of many that all fail, for the one that the whole has failed for.
+    let (data, errors) = ask(&api, json!([with(1, 1, 0), with(2, 2_000_000_000, 10)])).await;
+    let reasons = ["a number was divided by zero", "a number is out of range"];
+    let own = [0, 1].map(|index| (json!(["_entities", index]), reasons[index].to_owned()));
+    assert_eq!((data, errors.as_slice()), (json!([null, null]), &own[..]));
+    let all: Vec<Json> = (0..100).map(|at| with(1 + at % 3, at as i64, 0)).collect();
+    let (data, errors) = ask(&api, json!(all)).await;
+    assert!(data.as_array().unwrap().iter().all(Json::is_null));
+    assert_eq!((errors.len(), errors[99].1.as_str()), (100, reasons[0]));
+}
+
+/// A row that has come before the one that fails is told of as any other.
+#[tokio::test]
+async fn what_a_view_refuses() {
+    let (database, api) = api().await;
+    let fails_for_the_third = "CREATE OR REPLACE VIEW v_parcel AS SELECT 'parcel' || n AS id, \
+         'Parcel ' || n || CASE WHEN n = 3 THEN (1 / (n - 3))::text ELSE '' END AS label, NULL::text AS broken \
+         FROM generate_series(1, 5) n";
+    database.execute(fails_for_the_third);
+    let query = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Parcel { label broken } } }";
+    let parcels: Vec<Json> = (1..=5).map(|n| json!({"__typename": "Parcel", "id": format!("parcel{n}")})).collect();
+    let (status, answer) = api.ask(query, json!({"r": parcels})).await;
+    assert_eq!((status, &answer["data"]["_entities"]), (200, &json!([null, null, null, null, null])), "{answer:#}");
+    let mut found: Vec<(Json, Json)> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["path"][1].clone(), error["extensions"]["code"].clone()))
+        .collect();
+    found.sort_by_key(|(index, _)| index.as_u64());
+    let code = |index: u64| if index == 2 { "BAD_USER_INPUT" } else { "DATA_MISMATCH" };
+    let expected: Vec<(Json, Json)> = (0..5).map(|index| (json!(index), json!(code(index)))).collect();
+    assert_eq!(found, expected, "{answer:#}");
 }
 
 #[tokio::test]

@@ -12,13 +12,12 @@ use super::execute::Exchange;
 use super::forms::{EntityRoot, Root, RootKind};
 use super::respond::{Failure, GraphqlError};
 use super::variables::Variable;
-use crate::error::Code;
 use crate::federation::guarded::LeftAlone;
 use crate::observe::ENTITIES;
 
 impl Exchange<'_> {
-    /// Why the roots of an operation are not answered, when each asks for entities that a variable names, and all of
-    /// these are left alone.
+    /// Why an operation is not answered whose only root asks for entities that a variable names, when all of these are
+    /// left alone.
     pub(super) fn left_alone(
         &self,
         roots: &[Root],
@@ -26,40 +25,29 @@ impl Exchange<'_> {
         sent: Option<&RawValue>,
     ) -> Option<Failure> {
         let mut left_alone = LeftAlone::of(self.engine)?;
-        let asked: Option<Vec<(&str, &EntityRoot)>> = roots.iter().map(|root| asked(root, variables)).collect();
-        let named = Named { asked: &asked?, left_alone: &mut left_alone, count: 0 };
+        let [root] = roots else { return None };
+        let RootKind::Entities(asked) = &root.kind else { return None };
+        let variable = variables.get(asked.variable()?)?.name.as_str();
+        let named = Named { variable, asked, left_alone: &mut left_alone };
         // What cannot be read is told by who reads all of it.
-        let all = serde_json::Deserializer::from_str(sent?.get()).deserialize_map(named).ok()?;
+        serde_json::Deserializer::from_str(sent?.get()).deserialize_map(named).ok()?;
         let errors = left_alone.into_errors();
         let secs = errors.iter().filter_map(|error| error.retry_after_secs).min()?;
-        if all < roots.len() {
-            return None;
-        }
-        let observer = self.caller.observer();
-        observer.asks(ENTITIES);
-        observer.failed(Code::CircuitBreakerOpen);
-        observer.refused_early();
-        let at = |root: &Root| (vec![serde_json::Value::String(root.key.to_string())], root.location);
-        let (path, location) = at(roots.first()?);
-        let errors = errors.iter().map(|error| GraphqlError::of(error, path.clone(), location, self.id));
+        self.caller.observer().asks(ENTITIES);
+        let path = || vec![serde_json::Value::String(root.key.to_string())];
+        let errors = errors.iter().map(|error| GraphqlError::of(error, path(), root.location, self.id));
         Some(Failure::open(secs, errors.collect()))
     }
 }
 
-/// The variable that holds the representations of a root.
-fn asked<'r>(root: &'r Root, variables: &'r [Variable]) -> Option<(&'r str, &'r EntityRoot)> {
-    let RootKind::Entities(entities) = &root.kind else { return None };
-    Some((variables.get(entities.variable()?)?.name.as_str(), entities))
-}
-
-/// Reads names out of variables, as long as all of them are left alone. Its value is how many roots were looked at.
+/// Reads the names of representations out of variables, as long as all of them are left alone.
 struct Named<'n, 'e> {
-    asked: &'n [(&'n str, &'n EntityRoot)],
+    variable: &'n str,
+    asked: &'n EntityRoot,
     left_alone: &'n mut LeftAlone<'e>,
-    count: usize,
 }
 
-/// The same of one list of representations.
+/// The same of the list of representations.
 struct Names<'n, 'e> {
     asked: &'n EntityRoot,
     left_alone: &'n mut LeftAlone<'e>,
@@ -75,25 +63,21 @@ struct Representation<'d> {
 // === impl Named ===
 
 impl<'de> Visitor<'de> for Named<'_, '_> {
-    type Value = usize;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of variables")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<usize, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            let mut of_key = self.asked.iter().filter(|(variable, _)| *variable == key);
-            match (of_key.next(), of_key.next()) {
-                (Some((_, asked)), None) => {
-                    map.next_value_seed(Names { asked, left_alone: &mut *self.left_alone })?;
-                    self.count += 1;
-                }
-                (None, _) => drop(map.next_value::<IgnoredAny>()?),
-                (Some(_), Some(_)) => return Err(A::Error::custom("several roots ask for the same")),
+            if key == self.variable {
+                map.next_value_seed(Names { asked: self.asked, left_alone: &mut *self.left_alone })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(self.count)
+        Ok(())
     }
 }
 

@@ -211,7 +211,12 @@ impl Graphql {
         let mut response = match &requests {
             Requests::One(request) => match exchange.run(request, &budget).await {
                 Ok(body) => respond(200, media, body.into_bytes()),
-                Err(failure) => refusal(&failure, media),
+                Err(failure) => {
+                    if failure.code() == Code::CircuitBreakerOpen {
+                        caller.observer().refused_early();
+                    }
+                    refusal(&failure, media)
+                }
             },
             Requests::Batch(requests) => {
                 let mut answers = Vec::with_capacity(requests.len());

@@ -237,9 +237,9 @@ impl Asking {
         if keys.count() > 1 && answered.failures().any(|error| error.code == Code::TooComplex) {
             return Ok(None);
         }
-        // Of one type, what refuses a key refuses all of them. Of any, the next key may be of another type.
+        // Of one type, what refuses a key for its type refuses all of them. Of any, the next key may be of another type.
         if !batch.is_untyped() {
-            answered = answered.into_failure()?;
+            answered = answered.into_end()?;
         }
         let mut frames = Frames::new(tags, &answered, *compression, bytes_max);
         write(&answered, tags, caller.observer(), &mut frames)?;

@@ -114,6 +114,7 @@ impl Writer {
         let (mut size, mut position) = (1, 0);
         loop {
             let Batch { commands, end } = self.gather(incoming, size, &mut position).await;
+            let turn = self.engine.admission().turn().await?;
             let (began, count) = (Instant::now(), commands.len());
             let (mut wanted, mut refused) = (Vec::with_capacity(count), Vec::with_capacity(count));
             for command in commands {
@@ -121,6 +122,7 @@ impl Writer {
             }
             let Applied { mut done, end: failed } = self.apply(wanted).await;
             let took = began.elapsed();
+            drop(turn);
             let in_order = refused.into_iter().map_while(|refused| match refused {
                 Some(error) => Some(Done::Failed(Arc::new(error))),
                 None => done.pop_front(),
@@ -171,11 +173,13 @@ impl Writer {
         let Some(wanted) = wanted else { return Ok(()) };
         let once = self.under.as_ref().map(|under| under.once(vec![under.key(under.name.clone(), [&*digests])]));
         let mutate = Mutate { atomic: true, dry_run: self.dry_run, once, ..self.intent(&wanted, inputs)? };
+        let turn = self.engine.admission().turn().await?;
         let done = self.ask(mutate).await.map_err(|error| {
             let message = format!("{}; the stream is atomic, so that nothing was written", error.message);
             // Nobody knows when the connection is lost at the very end.
             if error.lost_connection { error } else { Error { message, ..error } }
         })?;
+        drop(turn);
         self.answer(done.into_iter(), chunks).await
     }
 
@@ -223,7 +227,6 @@ impl Writer {
 
     async fn ask(&self, mutate: Mutate) -> Result<VecDeque<Done>> {
         let names: Vec<String> = mutate.once.iter().flat_map(|once| &once.keys).map(|key| key.name.clone()).collect();
-        let _turn = self.engine.admission().turn().await?;
         let mut outcome = self.engine.answer(&self.caller, &Intent::Mutate(mutate), Pace::Answer).await?;
         let pending = outcome.pending.take();
         let layout = self.grpc.layout(&outcome)?;
