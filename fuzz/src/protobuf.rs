@@ -70,10 +70,17 @@ fn decoded(method: &Method, message: &[u8]) {
     assert_eq!(outcome(&found), outcome(&again), "{} means something else when it is written anew", method.request);
 }
 
-/// What was asked, or the code of the refusal.
-fn outcome(found: &Result<Option<Intent>, Error>) -> Result<Option<String>, Code> {
+/// What was asked, or the code of the refusal. Another implementation writes the fields of a message in an order of its
+/// own, and conditions that all have to hold stand in the order of their fields: only what is asked counts.
+fn outcome(found: &Result<Option<Intent>, Error>) -> Result<Option<Vec<String>>, Code> {
+    let words = |intent: &Intent| {
+        let asked = asked(intent);
+        let mut words: Vec<String> = asked.split([' ', ',', '(', ')', '[', ']']).map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
     match found {
-        Ok(intent) => Ok(intent.as_ref().map(asked)),
+        Ok(intent) => Ok(intent.as_ref().map(words)),
         Err(error) => Err(error.code),
     }
 }
