@@ -49,6 +49,13 @@ fn type_names(document: &Document, reports: &Reports) {
             generate(format!("{name}{suffix}"), format!("made for filters and orders of {name}"));
         }
     }
+    let leaves = document.enums.iter().map(|ty| &*ty.name).chain(document.scalars.iter().map(|ty| &*ty.name));
+    for name in leaves.chain(SCALARS) {
+        for suffix in ["Filter", "ListFilter"] {
+            generate(format!("{name}{suffix}"), format!("made for filters by {name}"));
+        }
+    }
+    generate("OrderDirection".to_owned(), "made for orders".to_owned());
     for query in document.queries.iter().filter(|query| query.relay) {
         for suffix in ["Connection", "Edge"] {
             generate(format!("{}{suffix}", query.item), format!("made for the connection {}", query.name));
@@ -83,6 +90,11 @@ fn type_names(document: &Document, reports: &Reports) {
         }
     }
 }
+
+/// Scalars that rows can be filtered by, whatever else is declared.
+const SCALARS: [&str; 13] = [
+    "ID", "UUID", "String", "Int", "BigInt", "Float", "Decimal", "Boolean", "DateTime", "Date", "Time", "Json", "JSON",
+];
 
 /// Root types, and the types that federation adds.
 const RESERVED: [&str; 7] = ["Query", "Mutation", "Subscription", "_Entity", "_Any", "_Service", "FieldSet"];

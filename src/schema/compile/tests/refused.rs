@@ -15,6 +15,12 @@ fn names() {
         ("type and enum", shop(json!({"enums": [{"name": "User", "values": [{"name": "A"}]}]}))),
         ("type and scalar", scalar("User")),
         ("generated filter", scalar("UserWhereInput")),
+        ("generated filter of a scalar", {
+            let named = |name: &str| json!({"name": name, "values": [{"name": "A"}]});
+            shop(
+                json!({"enums": [named("StringFilter"), named("Kind"), named("KindListFilter"), named("OrderDirection")]}),
+            )
+        }),
         ("a query may be named as a generated type", a_query(json!({"relay": true, "name": "UserConnection"}))),
         ("generated edge", {
             let mut schema = a_query(json!({"relay": true}));
