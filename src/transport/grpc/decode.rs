@@ -272,7 +272,13 @@ impl Decoder {
                 return Err(broken(&path));
             }
         } else {
-            into.insert(String::from(&*field.source), self.value(field.kind, raw, &path, depth)?);
+            let value = self.value(field.kind, raw, &path, depth)?;
+            // So are the well-known messages that hold more than one thing.
+            match (field.kind, into.get_mut(&*field.source), value) {
+                (Kind::FieldMask | Kind::ListValue, Some(Json::Array(all)), Json::Array(more)) => all.extend(more),
+                (Kind::Struct, Some(Json::Object(all)), Json::Object(more)) => all.extend(more),
+                (_, _, value) => drop(into.insert(String::from(&*field.source), value)),
+            }
         }
         Ok(())
     }
