@@ -93,9 +93,6 @@ impl Admission {
     /// middle: he is held up, and reads nothing new from his client meanwhile. In the queue, whose length is that of
     /// requests that have arrived, he does not count.
     pub async fn turn(&self) -> Result<Admitted<'_>> {
-        if let Ok(place) = self.places.try_acquire() {
-            return Ok(Admitted { _place: place });
-        }
         match self.places.acquire().await {
             Ok(place) => Ok(Admitted { _place: place }),
             // Nobody closes it.

@@ -71,9 +71,11 @@ impl Breaker {
 
     /// Asks to be let through; the answer is the epoch to report with.
     pub fn admit(&mut self, now: Instant) -> Result<u64, Refused> {
+        if let Some(refused) = self.open(now) {
+            return Err(refused);
+        }
         match self.state {
             State::Closed { .. } => Ok(self.epoch),
-            State::Open { until } if now < until => Err(Refused { left: until - now }),
             State::Open { .. } => {
                 self.become_state(State::HalfOpen { successes: 0, is_probing: true });
                 Ok(self.epoch)

@@ -155,13 +155,7 @@ fn plain(message: &Message, row: &Row, out: &mut Vec<u8>, trail: &mut Trail) -> 
     let mut values = row.columns();
     for field in &message.fields {
         let Node::Leaf { write, .. } = &field.node else { return Err(Stop::Stale) };
-        let written = match values.next() {
-            Some(Some(raw)) => leaf(field, write, raw, out),
-            Some(None) if field.shape.nullable => Ok(()),
-            Some(None) => Err(Fault::Null),
-            None => Err(Fault::Malformed),
-        };
-        match written {
+        match leaf_of(field, write, values.next(), out) {
             Ok(()) => {}
             Err(Fault::Null) if field.shape.nullable => {}
             Err(fault) => return Err(refused(fault, message, field, &columns(row), &Path::ROW, trail)),
@@ -184,11 +178,7 @@ fn fields(
     let values = columns.values();
     for field in &message.fields {
         let written = if let Node::Leaf { column, write } = &field.node {
-            match values.get(*column) {
-                Some(Some(raw)) => leaf(field, write, raw, out),
-                Some(None) => Err(Fault::Null),
-                None => Err(Fault::Malformed),
-            }
+            leaf_of(field, write, values.get(*column).copied(), out)
         } else {
             nested(message, field, columns, path, out, trail)
         };
@@ -199,6 +189,16 @@ fn fields(
         }
     }
     Ok(())
+}
+
+/// Writes the value of a column, where there is one.
+#[inline]
+fn leaf_of(field: &Field, write: &Write, value: Option<Option<&[u8]>>, out: &mut Vec<u8>) -> Result<(), Fault> {
+    match value {
+        Some(Some(raw)) => leaf(field, write, raw, out),
+        Some(None) => Err(Fault::Null),
+        None => Err(Fault::Malformed),
+    }
 }
 
 #[inline]
